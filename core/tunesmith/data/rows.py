@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What readers yield."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tunesmith.errors import Origin, Problem
+
+__all__ = ["Column", "Origin", "Problem", "ReadOptions", "Row", "RowError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: column name to value, and where it stands.
+
+    Values are what the format holds: text for CSV; JSON types for JSON; ``bytes`` or a ``pathlib.Path``
+    for images in folders; a ``numpy`` uint8 array (H, W) or (H, W, C) for idx images.
+    """
+
+    values: Mapping[str, Any]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a reader may need to know beside the path (from ``data`` of the recipe)."""
+
+    encoding: str = "utf-8"
+    text_unit: Literal["file", "paragraph", "line"] = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column that a task reads.
+
+    Attributes:
+        name: the task's word for it: ``text``, ``label``, ``image``, ``messages``.
+        summary: one line for lists and starter recipes.
+        target: it holds the answer; predict works without it.
+        aliases: names accepted without a mapping when the file has exactly one of them.
+    """
+
+    name: str
+    summary: str
+    target: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+class RowError(ValueError):
+    """Raised by ``Task.parse``: why this row cannot be used. The reader of it adds file and line."""

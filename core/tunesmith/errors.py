@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Every error a user can meet, in one tree.
+
+::
+
+    TunesmithError
+    ├── RecipeError          the description of the job is wrong
+    ├── DataError            rows or files are wrong; holds every problem found
+    ├── ModelError           a model folder or hub model cannot be used
+    ├── OfflineError         something had to come over the network and could not
+    ├── NotFoundError        no task, reader, model … of that name
+    ├── PluginError          a plugin is broken, incompatible or missing
+    ├── OutputError          the output folder cannot be written
+    ├── RunError             a run folder is locked, foreign, or cannot be resumed
+    └── TrainingError        the job started and could not go on
+        ├── NonFiniteLossError   the loss became NaN or infinite
+        └── StoppedError         somebody asked to stop; the work is saved
+
+An error says what was given, what was expected and what to do. ``str(error)`` is the whole block,
+ready for a terminal; the parts are attributes, ready for a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "DataError",
+    "ModelError",
+    "NonFiniteLossError",
+    "NotFoundError",
+    "OfflineError",
+    "Origin",
+    "OutputError",
+    "PluginError",
+    "Problem",
+    "RecipeError",
+    "RunError",
+    "StoppedError",
+    "TrainingError",
+    "TunesmithError",
+]
+
+
+class TunesmithError(Exception):
+    """Base of all errors that name something the user can change.
+
+    Args:
+        what: one sentence, no full stop needed: what went wrong.
+        given: what was found, as the user wrote it.
+        expected: what would have been right.
+        fix: what to do now; one or more lines.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        given: object = None,
+        expected: object = None,
+        fix: str | Sequence[str] | None = None,
+    ) -> None:
+        self.what = what
+        self.given = None if given is None else str(given)
+        self.expected = None if expected is None else str(expected)
+        self.fix: tuple[str, ...] = () if fix is None else (fix,) if isinstance(fix, str) else tuple(fix)
+        super().__init__(self._block())
+
+    def _block(self) -> str:
+        lines = [self.what]
+        if self.given is not None:
+            lines.append(f"  given:    {self.given}")
+        if self.expected is not None:
+            lines.append(f"  expected: {self.expected}")
+        for label, line in zip(("  to do:    ", *("            " for _ in self.fix)), self.fix, strict=False):
+            lines.append(label + line)
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exception would rebuild from args alone and lose the keywords; workers send errors across processes.
+        return (_rebuild, (type(self), self.__dict__.copy(), self.args))
+
+
+def _rebuild(kind: type[TunesmithError], state: dict[str, object], args: tuple[object, ...]) -> TunesmithError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class RecipeError(TunesmithError):
+    """The recipe cannot be read, has unknown keys, or asks for things that exclude each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a row came from.
+
+    Attributes:
+        file: the path as the user wrote it, or ``dataset:``/``hub:`` reference.
+        line: 1-based line of the file on which the row starts; for formats without lines (Parquet,
+            idx, a dataset) the 1-based row; ``None`` when the file is the row.
+    """
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one row."""
+
+    origin: Origin
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.message}"
+
+
+class DataError(TunesmithError):
+    """Files or rows cannot be used. ``problems`` holds every one found; the text shows the first 20."""
+
+    SHOWN: ClassVar[int] = 20
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        given: object = None,
+        expected: object = None,
+        fix: str | Sequence[str] | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self.problems = tuple(problems)
+        super().__init__(what, given=given, expected=expected, fix=fix)
+
+    def _block(self) -> str:
+        if not self.problems:
+            return super()._block()
+        head, *rest = super()._block().split("\n")
+        shown = [f"    {problem}" for problem in self.problems[: self.SHOWN]]
+        hidden = len(self.problems) - len(shown)
+        if hidden:
+            shown.append(f"    … and {hidden:,} more; {len(self.problems):,} in all")
+        return "\n".join([head, *shown, *rest])
+
+
+class ModelError(TunesmithError):
+    """A model cannot be loaded: a file is missing, unsafe, truncated, or of the wrong kind."""
+
+
+class OfflineError(TunesmithError):
+    """The network was needed and not there (or was switched off)."""
+
+
+class NotFoundError(TunesmithError):
+    """Nothing of that name is registered."""
+
+
+class PluginError(TunesmithError):
+    """A plugin is broken, incompatible, or required and missing."""
+
+
+class OutputError(TunesmithError):
+    """The output folder is read-only, full, or holds something that would be overwritten."""
+
+
+class RunError(TunesmithError):
+    """A run folder is in use, is not a run, or does not fit what is asked of it."""
+
+
+class TrainingError(TunesmithError):
+    """The job started and could not go on. What was saved stays usable."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss became NaN or infinite."""
+
+
+class StoppedError(TrainingError):
+    """Somebody asked to stop; a checkpoint was written first."""
+
+    exit_code: ClassVar[int] = 130

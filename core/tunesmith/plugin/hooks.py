@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The hooks. Their kind decides what a failure means.
+
+*provide* hooks return specs; they are asked plugin by plugin, and a failure marks that plugin broken
+while everything else goes on. *observe* hooks are told what happened; an exception is logged once per
+plugin and hook and never stops the job. No hook is called inside a training or decoding step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from tunesmith.plugin.events import CheckpointSaved, Evaluated, RunFinished, RunNote, RunStarted, StepDone
+from tunesmith.plugin.specs import CommandSpec, DatasetSpec, EngineSpec, ModelSpec, ReaderSpec, StrategySpec, TaskSpec
+
+__all__ = ["PROJECT", "Hooks", "hookimpl"]
+
+PROJECT = "tunesmith"
+_hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Hooks:
+    """All hook specifications. Implement any of them as module-level functions marked ``@hookimpl``."""
+
+    # ---- provide -------------------------------------------------------------------------------
+
+    @_hookspec
+    def tunesmith_tasks(self) -> Iterable[TaskSpec]:  # type: ignore[empty-body]
+        """Tasks this plugin adds.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_tasks():
+                return [TaskSpec(name="stance", summary="Agree, disagree, neutral", target="my_plugin.stance:Stance")]
+        """
+
+    @_hookspec
+    def tunesmith_readers(self) -> Iterable[ReaderSpec]:  # type: ignore[empty-body]
+        """File formats this plugin can read.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_readers():
+                return [ReaderSpec(name="xlsx", summary="Excel", target="my_plugin.xlsx:read", suffixes=(".xlsx",))]
+        """
+
+    @_hookspec
+    def tunesmith_datasets(self) -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
+        """Datasets this plugin brings.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_datasets():
+                return [DatasetSpec(name="films", summary="Reviews", target="my_plugin.data:films", license="CC0-1.0")]
+        """
+
+    @_hookspec
+    def tunesmith_models(self) -> Iterable[ModelSpec]:  # type: ignore[empty-body]
+        """Models and architectures this plugin brings.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_models():
+                return [ModelSpec(name="resmlp", summary="Residual", target="my_plugin.resmlp:build", weights=False)]
+        """
+
+    @_hookspec
+    def tunesmith_strategies(self) -> Iterable[StrategySpec]:  # type: ignore[empty-body]
+        """Ways to run a job (``train.strategy``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_strategies():
+                return [StrategySpec(name="ddp", summary="Data parallel", target="my_plugin.ddp:Ddp")]
+        """
+
+    @_hookspec
+    def tunesmith_engines(self) -> Iterable[EngineSpec]:  # type: ignore[empty-body]
+        """Engines that answer requests.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_engines():
+                return [EngineSpec(name="remote", summary="Any compatible URL", target="my_plugin.remote:Remote")]
+        """
+
+    @_hookspec
+    def tunesmith_commands(self) -> Iterable[CommandSpec]:  # type: ignore[empty-body]
+        """Commands this plugin adds to the ``tunesmith`` program.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_commands():
+                return [CommandSpec(name="label", summary="Label rows by hand", target="my_plugin.cli:app")]
+        """
+
+    # ---- observe -------------------------------------------------------------------------------
+
+    @_hookspec
+    def tunesmith_run_started(self, event: RunStarted) -> None:
+        """A job is about to make its first step.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_run_started(event):
+                print(event.run, event.total_steps)
+        """
+
+    @_hookspec
+    def tunesmith_run_note(self, event: RunNote) -> None:
+        """Something was counted that people must know (rows truncated, a default chosen).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_run_note(event):
+                print(event.message)
+        """
+
+    @_hookspec
+    def tunesmith_step_done(self, event: StepDone) -> None:
+        """An optimizer step is done. Called between steps; keep it short.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_step_done(event):
+                print(event.step, event.loss)
+        """
+
+    @_hookspec
+    def tunesmith_evaluated(self, event: Evaluated) -> None:
+        """A split was evaluated.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_evaluated(event):
+                print(event.split, dict(event.metrics))
+        """
+
+    @_hookspec
+    def tunesmith_checkpoint_saved(self, event: CheckpointSaved) -> None:
+        """A checkpoint is complete on disk.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_checkpoint_saved(event):
+                print(event.path)
+        """
+
+    @_hookspec
+    def tunesmith_run_finished(self, event: RunFinished) -> None:
+        """The job ended well.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_run_finished(event):
+                print(event.status, event.metrics)
+        """

@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The contract of a task.
+
+The life of a task object, in order:
+
+1. ``Task(data)`` with the recipe's data section.
+2. ``parse(row)`` for every row of every split: a row becomes an example, or raises ``RowError``.
+3. ``fit(examples)``: learn from the training examples what must be known first, such as the labels.
+4. ``build(source)``: the model with the right head, and with it the tokenizer or image settings.
+5. ``encode(example)`` to features, ``collate(features)`` to a batch of tensors.
+6. ``loss(model, batch)``: what training minimizes. ``outputs(model, batch)``: what evaluation reads.
+7. ``score(outputs, examples)`` and ``sections(outputs, examples)``: figures and report.
+8. ``state()``: everything of 3 and 4 that predicting needs, as JSON; ``restore(state, folder)`` brings it back.
+
+Shapes: R rows of a batch, L length in tokens, K labels, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from tunesmith.data.rows import Column, Row
+from tunesmith.recipe.schema import DataSection
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from tunesmith.models.source import ModelSource
+    from tunesmith.tasks.sections import Section
+
+__all__ = ["Batch", "Encoded", "Metric", "Task"]
+
+E = TypeVar("E")  # the task's example: a small frozen dataclass with an ``origin``
+O = TypeVar("O")  # the task's output for one row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A figure a task computes.
+
+    Attributes:
+        name: the field's term, e.g. ``accuracy``.
+        greater_is_better: which way is up.
+        summary: one line for docs and reports.
+    """
+
+    name: str
+    greater_is_better: bool
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One example as numbers.
+
+    Attributes:
+        features: name to array; the first axis of token features is L.
+        length: cost in tokens, for batches by token budget (1 for images).
+        targets: how many places carry a loss (labelled tokens; 1 for a classification).
+        row: index of the example it came from (a long text gives several with the same row).
+    """
+
+    features: Mapping[str, np.ndarray[Any, Any]]
+    length: int
+    targets: int
+    row: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows ready for the model.
+
+    Attributes:
+        inputs: keyword arguments of the model's forward.
+        labels: what the loss compares with; ``None`` when predicting.
+        targets: places that carry a loss, summed over the rows.
+        tokens: tokens (images: rows), padding not counted.
+        rows: index of the example of each row, length R.
+    """
+
+    inputs: dict[str, torch.Tensor]
+    labels: torch.Tensor | None
+    targets: int
+    tokens: int
+    rows: list[int] = field(default_factory=list)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(
+            {name: tensor.to(device, non_blocking=True) for name, tensor in self.inputs.items()},
+            None if self.labels is None else self.labels.to(device, non_blocking=True),
+            self.targets,
+            self.tokens,
+            self.rows,
+        )
+
+
+class Task(ABC, Generic[E, O]):
+    """What is learned: columns, rendering, loss, answers, scores. One subclass per task."""
+
+    columns: ClassVar[tuple[Column, ...]]
+    metrics: ClassVar[tuple[Metric, ...]]
+    """The first is the headline: it chooses the best checkpoint unless the recipe names another."""
+    generates: ClassVar[bool] = False
+    """True for language models: answers are made token by token by an engine."""
+    default_max_length: ClassVar[int | None] = None
+    """Tokens; the recipe's ``data.max_length`` and the model's own limit come first. None: no tokens."""
+    default_rows_per_batch: ClassVar[int | None] = None
+    """None: batches are made by token budget."""
+
+    def __init__(self, data: DataSection) -> None:
+        self.data = data
+        self.notes: list[str] = []
+        """Counted facts people must know ("3 rows truncated to 512 tokens"); the job prints them."""
+
+    # ---- rows ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def parse(self, row: Row, *, labelled: bool = True) -> E:
+        """One row, columns already mapped, as an example.
+
+        Args:
+            labelled: False when predicting: target columns may be missing.
+
+        Raises:
+            RowError: why not; the caller collects all of them with file and line.
+        """
+
+    @abstractmethod
+    def fit(self, examples: Sequence[E]) -> None:
+        """Learn what must be known before the model exists (labels). Called once, with the training split."""
+
+    def check(self, examples: Sequence[E], split: str) -> None:
+        """Examples of another split against what was fitted.
+
+        Raises:
+            DataError: e.g. a label that training never saw.
+        """
+        return
+
+    def texts(self, examples: Sequence[E]) -> list[str]:
+        """The text of the examples, for training a tokenizer from scratch. Empty for tasks without text."""
+        return []
+
+    # ---- model ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build(self, source: ModelSource) -> nn.Module:
+        """The model with this task's head; also binds the tokenizer or image settings to ``self``."""
+
+    @abstractmethod
+    def encode(self, example: E, row: int) -> list[Encoded]:
+        """One example as numbers: one item; several for a long text; none when skipped (counted in ``notes``)."""
+
+    @abstractmethod
+    def collate(self, items: Sequence[Encoded]) -> Batch:
+        """Pad and stack. Exact: padding changes no loss and no gradient."""
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """The *sum* of the losses over the batch's targets: a float32 scalar.
+
+        The loop divides by the targets of the whole step, so that any split of a step into parts gives
+        the same gradient.
+        """
+
+    @abstractmethod
+    def outputs(self, model: nn.Module, batch: Batch) -> list[O]:
+        """What the model says, one per row of the batch. Called under ``torch.inference_mode``."""
+
+    # ---- answers -------------------------------------------------------------------------------
+
+    @abstractmethod
+    def score(self, outputs: Sequence[O], examples: Sequence[E]) -> dict[str, float]:
+        """Figures over a split; ``examples[i]`` belongs to ``outputs[i]``. Holds every name of ``metrics``."""
+
+    def answer(self, output: O) -> dict[str, Any]:
+        """One output as a JSON object for ``tunesmith predict``. Tasks that generate leave this to the engine."""
+        raise TypeError(f"{type(self).__name__} answers by generating text")
+
+    def sections(self, outputs: Sequence[O], examples: Sequence[E]) -> list[Section]:
+        """What this task shows in the report beside the curves."""
+        return []
+
+    # ---- what is saved with the model ----------------------------------------------------------
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything predicting needs beside the weights and the tokenizer files, as JSON."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any], source: ModelSource) -> nn.Module:
+        """The counterpart of ``state`` and ``build``: set up ``self`` and give the trained model."""
