@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What every test stands on: no network, no settings of the person at the keyboard, few threads."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Read by torch, tokenizers and huggingface_hub when they are first imported, hence before any fixture runs.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores; more threads only fight
+os.environ["TOKENIZERS_PARALLELISM"] = "false"  # forking after its threads have started prints a warning per test
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / f"tunesmith-tests-no-hub-cache-{os.getpid()}")  # never made
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real models and data beside the checkout; the test is skipped where they are not."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the models and data of ../shared, which are not beside this checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget every ``TUNESMITH_…`` variable of the shell that started the tests."""
+    for name in [name for name in os.environ if name.startswith("TUNESMITH_")]:
+        monkeypatch.delenv(name)
+
+
+def _stays_here(family: int, address: Any) -> bool:
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return True  # a socket file
+    host = address[0]
+    if host in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing but loopback through: a test meets what a machine without network meets."""
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if not _stays_here(self.family, address):
+            raise OSError(f"tests reach loopback only, not {address!r}")
+        connect(self, address)
+
+    def guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not _stays_here(socket.AF_INET, (name,)):
+            raise socket.gaierror(socket.EAI_NONAME, f"tests resolve loopback only, not {name!r}")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
