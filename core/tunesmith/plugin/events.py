@@ -27,12 +27,14 @@ class RunStarted(Event):
         total_steps: optimizer steps of the whole job.
         first_step: 0, or the step a resumed job goes on from.
         facts: short lines for people: rows, parameters, precision and why.
+        unit: what ``StepDone.tokens`` counts: ``tokens``, or ``rows`` for images.
     """
 
     recipe: Mapping[str, Any]
     total_steps: int
     first_step: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
+    unit: str = "tokens"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
