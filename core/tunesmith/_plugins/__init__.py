@@ -1,2 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
+"""The host side of plugins: discover, check, isolate, explain. Authors of plugins need :mod:`tunesmith.plugin` only."""
+
+from tunesmith._plugins.host import Host, get_host
+from tunesmith._plugins.records import PluginRecord, Provided
+
+__all__ = ["Host", "PluginRecord", "Provided", "get_host"]

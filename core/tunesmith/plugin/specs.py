@@ -23,8 +23,23 @@ __all__ = [
     "TaskSpec",
 ]
 
-_NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
+NAME_FORM = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
+"""What a spec or a plugin may be called: ``plugin/name`` must be one clear thing to type."""
 _TARGET = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
+_SUFFIX = re.compile(r"(?:\.[a-z0-9_-]+)+(?<!\.gz)\Z")
+
+
+def _fits(form: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and form.match(value) is not None
+
+
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and "\n" not in value
+
+
+def _is_texts(value: object) -> bool:
+    # A lone text is a sequence of texts too, and the usual slip: ('.xlsx') for ('.xlsx',).
+    return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +62,17 @@ class Spec:
     target: str
 
     def __post_init__(self) -> None:
-        where = f"{type(self).__name__}({self.name!r})"
-        if not isinstance(self.name, str) or not _NAME.match(self.name):
-            raise ValueError(f"{where}: the name must be lower-case letters, digits, '-', '_' or '.', e.g. 'my-task'")
-        if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
-            raise ValueError(f"{where}: the summary must be one line of text, given {self.summary!r}")
-        if not isinstance(self.target, str) or not _TARGET.match(self.target):
-            raise ValueError(f"{where}: the target must look like 'package.module:attribute', given {self.target!r}")
+        self._check(
+            _fits(NAME_FORM, self.name),
+            "the name must be lower-case letters, digits, '-', '_' or '.', e.g. 'my-task'",
+            self.name,
+        )
+        self._check(_is_line(self.summary), "the summary must be one line of text", self.summary)
+        self._check(_fits(_TARGET, self.target), "the target must look like 'package.module:attribute'", self.target)
+
+    def _check(self, holds: bool, rule: str, given: object) -> None:
+        if not holds:
+            raise ValueError(f"{type(self).__name__}({self.name!r}): {rule}, given {given!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +95,13 @@ class ReaderSpec(Spec):
 
     suffixes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # Not super(): `slots=True` makes a second class, and the cell of super() still holds the first.
+        Spec.__post_init__(self)
+        rule = "suffixes must be a tuple of lower-case endings with the dot and without .gz, e.g. ('.xlsx',)"
+        self._check(_is_texts(self.suffixes), rule, self.suffixes)
+        self._check(all(_SUFFIX.match(suffix) for suffix in self.suffixes), rule, self.suffixes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec(Spec):
@@ -93,6 +119,13 @@ class DatasetSpec(Spec):
     splits: tuple[str, ...] = ("train", "test")
     task: str | None = None
 
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        self._check(_is_line(self.license), "license must be the SPDX identifier of the data's licence", self.license)
+        rule = "splits must be a tuple of at least one name, e.g. ('train', 'test')"
+        self._check(_is_texts(self.splits) and all(self.splits) and len(self.splits) > 0, rule, self.splits)
+        self._check(self.task is None or _is_line(self.task), "task must be the name of a task", self.task)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec(Spec):
@@ -109,6 +142,12 @@ class ModelSpec(Spec):
 
     weights: bool
     license: str | None = None
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        self._check(isinstance(self.weights, bool), "weights must be True or False", self.weights)
+        rule = "license must be the SPDX identifier of the weights' licence"
+        self._check(self.license is None or _is_line(self.license), rule, self.license)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +175,7 @@ class CommandSpec(Spec):
     kind: ClassVar[str] = "command"
 
     panel: str = "Plugins"
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        self._check(_is_line(self.panel), "panel must be one line of text", self.panel)

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Import one plugin, check its hooks, ask it what it provides: every way in which that can fail, told apart."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pluggy
+
+from tunesmith._plugins.discover import Candidate
+from tunesmith._plugins.kinds import HOOKS, PROVIDE
+from tunesmith.plugin import Spec
+
+__all__ = ["Refused", "ask", "enroll", "failure", "only"]
+
+
+class Refused(Exception):  # noqa: N818 - it never leaves the host; the record keeps its words
+    """This plugin cannot be used. ``reason`` is one line, ``traceback`` the plugin's own failure, if any."""
+
+    def __init__(self, reason: str, traceback: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.traceback = traceback
+
+
+def failure(error: BaseException) -> str:
+    """An exception on one line, as the last line of a traceback says it."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def enroll(manager: pluggy.PluginManager, candidate: Candidate) -> frozenset[str]:
+    """Import a plugin, check its hooks and register it.
+
+    Returns:
+        The names of the hooks it implements.
+
+    Raises:
+        Refused: it cannot be imported, or a hook of it is unknown, unmarked or takes the wrong arguments;
+            the manager is as it was.
+    """
+    try:
+        plugin = candidate.load()
+    except (Exception, SystemExit) as error:
+        raise _refused(f"importing {candidate.target} failed", error) from error
+    if plugin is None:
+        raise Refused(f"the entry point {candidate.target} holds None, expected a module or an object with hooks")
+    try:
+        hooks = _implemented(manager, plugin)
+        manager.register(plugin, name=candidate.name)
+    except Refused:
+        raise
+    except pluggy.PluginValidationError as error:  # the arguments of a hook
+        manager.unregister(name=candidate.name)
+        raise Refused(" ".join(str(error).split())) from error
+    except Exception as error:
+        manager.unregister(name=candidate.name)
+        raise _refused(f"registering {candidate.target} failed", error) from error
+    return hooks
+
+
+def ask(manager: pluggy.PluginManager, name: str, hooks: Iterable[str]) -> list[Spec]:
+    """Everything a registered plugin provides, each result checked.
+
+    Raises:
+        Refused: a provide hook failed or returned something else than it must.
+    """
+    specs: list[Spec] = []
+    for hook, expected in PROVIDE.items():
+        if hook in hooks:
+            specs.extend(_ask_one(manager, name, hook, expected))
+    return specs
+
+
+def only(manager: pluggy.PluginManager, name: str, hook: str) -> Callable[..., Any]:
+    """A caller of this hook in this plugin and in no other."""
+    others = [plugin for other, plugin in manager.list_name_plugin() if other != name and plugin is not None]
+    return manager.subset_hook_caller(hook, remove_plugins=others)
+
+
+def _implemented(manager: pluggy.PluginManager, plugin: object) -> frozenset[str]:
+    hooks = set()
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is None:
+            _refuse_unmarked(plugin, attribute)
+            continue
+        hook = options.get("specname") or attribute
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise Refused(f"{attribute} is a hook wrapper, expected a plain hook: plugins are called one by one")
+        if hook in HOOKS:
+            hooks.add(hook)
+        elif not options.get("optionalhook"):
+            raise Refused(f"unknown hook {hook!r}{_did_you_mean(hook)}")
+    return frozenset(hooks)
+
+
+def _refuse_unmarked(plugin: object, attribute: str) -> None:
+    """A forgotten ``@hookimpl`` would otherwise mean a plugin that silently does nothing."""
+    if not attribute.startswith("tunesmith_") or not inspect.isroutine(inspect.getattr_static(plugin, attribute, None)):
+        return
+    if attribute in HOOKS:
+        raise Refused(f"the function {attribute} is not marked; put @hookimpl (from tunesmith.plugin) above it")
+    if hint := _did_you_mean(attribute):  # anything further off is the plugin's own function
+        raise Refused(f"unknown hook {attribute!r}{hint}, and it is not marked @hookimpl")
+
+
+def _did_you_mean(hook: str) -> str:
+    near = difflib.get_close_matches(hook, sorted(HOOKS), n=1, cutoff=0.8)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _ask_one(manager: pluggy.PluginManager, name: str, hook: str, expected: type[Spec]) -> list[Spec]:
+    caller = only(manager, name, hook)
+    try:
+        results = caller()
+        specs = [spec for result in results for spec in _listed(hook, result, expected)]
+    except Refused:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _refused(f"{hook} failed", error) from error
+    if not results:  # pluggy leaves None out
+        raise Refused(f"{hook} returned None, expected an iterable of {expected.__name__}")
+    names: set[str] = set()
+    for spec in specs:
+        if spec.name in names:
+            raise Refused(f"{hook} returned the name {spec.name!r} twice, expected each name once in a plugin")
+        names.add(spec.name)
+    return specs
+
+
+def _listed(hook: str, result: object, expected: type[Spec]) -> list[Spec]:
+    if isinstance(result, (str, Spec)) or not isinstance(result, Iterable):
+        raise Refused(f"{hook} returned {_short(result)}, expected an iterable of {expected.__name__}")
+    specs = list(result)  # runs a generator, so its exceptions are caught with the hook's own
+    for position, spec in enumerate(specs):
+        if not isinstance(spec, expected):
+            raise Refused(f"{hook} returned {_short(spec)} at place {position}, expected a {expected.__name__}")
+    return specs
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _refused(what: str, error: BaseException) -> Refused:
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return Refused(f"{what}: {failure(error)}", trace)

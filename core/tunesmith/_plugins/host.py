@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The host: loads plugins, asks them what they provide, and tells them what happens.
+
+Every step is taken plugin by plugin. Whatever goes wrong with one (importing, registering, providing) ends
+in its record and leaves the others as they are; a plugin that fails halfway provides nothing at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pluggy
+
+import tunesmith
+from tunesmith._plugins.collect import Refused, ask, enroll, failure, only
+from tunesmith._plugins.discover import BUILTIN, Candidate, judge, scan
+from tunesmith._plugins.kinds import KINDS, OBSERVE
+from tunesmith._plugins.records import PluginRecord, Provided
+from tunesmith.errors import PluginError
+from tunesmith.plugin import PROJECT, Event, Hooks
+
+__all__ = ["Host", "get_host"]
+
+_log = logging.getLogger("tunesmith.plugins")
+
+
+class Host:
+    """All plugins of one process. Immutable once made, so threads may share it.
+
+    Args:
+        found: the entry points to consider. Default: those of every installed distribution.
+        environ: where ``TUNESMITH_PLUGINS`` is read from. Default: ``os.environ``.
+    """
+
+    def __init__(self, found: Iterable[Candidate] | None = None, *, environ: Mapping[str, str] | None = None) -> None:
+        found = scan(importlib.metadata.distributions()) if found is None else found
+        environ = os.environ if environ is None else environ
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+        provided: list[Provided] = []
+        records: list[PluginRecord] = []
+        for candidate, settled in [(_builtin(), None), *judge(found, environ)]:
+            record, specs = (settled, []) if settled else self._take(candidate)
+            records.append(record)
+            provided.extend(specs)
+        self._records = tuple(records)
+        self._specs = {kind: tuple(one for one in provided if one.spec.kind == kind) for kind in KINDS}
+        self._observers = {event: self._callers(hook) for event, hook in OBSERVE.items()}
+        self._reported: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def records(self) -> tuple[PluginRecord, ...]:
+        """Every plugin found, the built-ins first, then by name, whatever its status."""
+        return self._records
+
+    def specs(self, kind: str) -> tuple[Provided, ...]:
+        """Everything of one kind, in the order of the plugins.
+
+        Raises:
+            ValueError: there is no such kind.
+        """
+        if kind not in self._specs:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, given {kind!r}")
+        return self._specs[kind]
+
+    def notify(self, event: Event) -> None:
+        """Hand an event to every plugin that observes it.
+
+        What a plugin raises (``SystemExit`` included) is logged the first time, with its traceback, and
+        goes no further. ``KeyboardInterrupt`` is the user's, not the plugin's, and passes.
+
+        Raises:
+            TypeError: no hook takes events of this class.
+        """
+        callers = self._observers.get(type(event))
+        if callers is None:
+            raise TypeError(f"no hook takes events of class {type(event).__name__}")
+        for plugin, call in callers:
+            try:
+                call(event=event)
+            except (Exception, SystemExit) as error:
+                self._report(plugin, OBSERVE[type(event)], error)
+
+    def _take(self, candidate: Candidate) -> tuple[PluginRecord, list[Provided]]:
+        """Import, register and ask one plugin. It comes in whole or not at all."""
+        try:
+            hooks = enroll(self._manager, candidate)
+        except Refused as refused:
+            return candidate.record("broken", refused.reason, refused.traceback), []
+        try:
+            specs = ask(self._manager, candidate.name, hooks)
+        except Refused as refused:
+            self._manager.unregister(name=candidate.name)
+            return candidate.record("broken", refused.reason, refused.traceback), []
+        provides: dict[str, tuple[str, ...]] = {}
+        for spec in specs:
+            provides[spec.kind] = (*provides.get(spec.kind, ()), spec.name)
+        observes = tuple(hook for hook in OBSERVE.values() if hook in hooks)
+        provided = [Provided(spec, candidate.name, candidate.distribution, candidate.version) for spec in specs]
+        return replace(candidate.record("ok"), provides=provides, observes=observes), provided
+
+    def _callers(self, hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
+        """One caller for each plugin that observes this, so that one can fail without the others."""
+        names = [record.name for record in self._records if record.status == "ok" and hook in record.observes]
+        return tuple((name, only(self._manager, name, hook)) for name in names)
+
+    def _report(self, plugin: str, hook: str, error: BaseException) -> None:
+        with self._lock:
+            if (plugin, hook) in self._reported:
+                return
+            self._reported.add((plugin, hook))
+        _log.error(
+            "plugin %r failed in %s: %s; the job goes on, and this is not reported again",
+            plugin,
+            hook,
+            failure(error),
+            exc_info=error,
+        )
+
+
+def _builtin() -> Candidate:
+    target = "tunesmith._plugins.builtin"
+    return Candidate(
+        name=BUILTIN,
+        distribution="tunesmith",
+        version=tunesmith.__version__,
+        target=target,
+        load=lambda: importlib.import_module(target),
+    )
+
+
+_host: Host | None = None
+_making = threading.RLock()
+_busy = False
+
+
+def get_host() -> Host:
+    """The host of this process, made on first use. Threads that come at once get the same one.
+
+    Raises:
+        PluginError: a plugin calls this while it is being loaded; that breaks this plugin and no other.
+    """
+    global _busy, _host
+    with _making:
+        if _host is None:
+            if _busy:  # the same thread again: the lock lets nobody else in
+                raise PluginError(
+                    "a plugin asked for the plugins while it was being loaded",
+                    fix="ask in the function that needs them, not when the module is imported",
+                )
+            _busy = True
+            try:
+                _host = Host()
+            finally:
+                _busy = False
+        return _host
