@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Encoded items through a model, in batches of like length, answers back in the items' order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from tunesmith.tasks.base import Encoded, Task
+
+__all__ = ["TOKENS_PER_BATCH", "run_items"]
+
+TOKENS_PER_BATCH = 4096
+"""Default budget of a batch. No gradients are kept, so batches may be larger than in training."""
+
+
+def run_items(
+    model: nn.Module,
+    task: Task[Any, Any],
+    items: Sequence[Encoded],
+    *,
+    device: torch.device,
+    precision: str = "fp32",
+    tokens_per_batch: int | None = None,
+    rows_per_batch: int | None = None,
+) -> list[Any]:
+    """``task.outputs`` over all items; the i-th output belongs to ``items[i]``.
+
+    The model is put into evaluation mode and back into the mode it was in; no gradient is recorded.
+
+    Args:
+        device: where the model is.
+        precision: ``fp32`` (the model as it is) or ``bf16`` (autocast).
+        tokens_per_batch: budget of a batch, padding included. Default: the task's rows, else 4096 tokens.
+        rows_per_batch: rows of a batch instead.
+    """
+    from tunesmith.data.batches import batch_order
+
+    if tokens_per_batch is None and rows_per_batch is None:
+        rows_per_batch = task.default_rows_per_batch
+        tokens_per_batch = None if rows_per_batch else TOKENS_PER_BATCH
+    outputs: list[Any] = [None] * len(items)
+    lengths = [item.length for item in items]
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in batch_order(lengths, tokens=tokens_per_batch, rows=rows_per_batch, seed=0, epoch=0, shuffle=False):
+            chosen = [int(place) for place in batch]
+            inputs = task.collate([items[place] for place in chosen]).to(device)
+            with torch.inference_mode(), _autocast(precision, device):
+                answers = task.outputs(model, inputs)
+            for place, answer in zip(chosen, answers, strict=True):
+                outputs[place] = answer
+    finally:
+        model.train(was_training)
+    return outputs
+
+
+def _autocast(precision: str, device: torch.device) -> Any:
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Streaming adds up to what the tokenizer decodes in one go, whatever the tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from tunesmith.engine.detokenize import Detokenizer, StopStrings, continuation
+
+
+def sentencepiece_like() -> Any:
+    """Metaspace words, byte fallback, special tokens: the vocabulary family of Llama."""
+    words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    words += ["▁", "▁Once", "▁upon", "a", "▁a", ".", "▁▁", "é", "ny"]
+    vocab = {word: number for number, word in enumerate(words)}
+    tokenizer = Tokenizer(models.BPE(vocab, [], byte_fallback=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    parts = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(parts)
+    tokenizer.add_special_tokens([AddedToken(word, special=True) for word in words[:3]])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
+
+
+def byte_level() -> Any:
+    """One token a byte: the vocabulary family of GPT-2."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken("<end>", special=True)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>")
+
+
+TOKENIZERS = {"sentencepiece": sentencepiece_like(), "byte-level": byte_level()}
+
+
+def stream(tokenizer: Any, prompt: Sequence[int], answer: Sequence[int]) -> list[str]:
+    detokenizer = Detokenizer(tokenizer, prompt)
+    return [*(detokenizer.push(token) for token in answer), detokenizer.flush()]
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@given(data=st.data())
+def test_pieces_add_up_to_the_whole_text(name: str, data: st.DataObject) -> None:
+    tokenizer = TOKENIZERS[name]
+    tokens = st.lists(st.integers(0, len(tokenizer) - 1), max_size=24)
+    answer = data.draw(tokens)
+    whole = tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    assert "".join(stream(tokenizer, [], answer)) == whole
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@given(prompt=st.text(max_size=12), data=st.data())
+def test_pieces_add_up_behind_a_prompt(name: str, prompt: str, data: st.DataObject) -> None:
+    tokenizer = TOKENIZERS[name]
+    ids = tokenizer.encode(prompt, add_special_tokens=False)
+    if tokenizer.decode(ids, skip_special_tokens=True).endswith("\ufffd"):
+        return  # an unfinished character of the prompt belongs to nobody
+    answer = data.draw(st.lists(st.integers(len(tokenizer) - 12, len(tokenizer) - 1), max_size=12))
+    assert "".join(stream(tokenizer, ids, answer)) == continuation(tokenizer, ids, answer)
+
+
+@given(text=st.text(max_size=40))
+def test_real_text_streams_unharmed(text: str) -> None:
+    tokenizer = TOKENIZERS["byte-level"]
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    if "<end>" not in text:
+        assert "".join(stream(tokenizer, [], ids)) == text
+
+
+def test_half_a_character_is_held_back() -> None:
+    tokenizer = TOKENIZERS["byte-level"]
+    ids = tokenizer.encode("né!", add_special_tokens=False)
+    assert stream(tokenizer, [], ids) == ["n", "", "é", "!", ""]
+
+
+def test_byte_fallback_is_held_until_the_run_of_bytes_ends() -> None:
+    tokenizer = TOKENIZERS["sentencepiece"]
+    run = [tokenizer.convert_tokens_to_ids(f"<0x{byte:02X}>") for byte in "你".encode()]
+    word = tokenizer.convert_tokens_to_ids("a")
+    assert stream(tokenizer, [], [*run, word]) == ["", "", "", "你a", ""]
+    assert stream(tokenizer, [], run) == ["", "", "", "你"]
+
+
+def test_leading_space_belongs_to_the_text_only_behind_text() -> None:
+    tokenizer = TOKENIZERS["sentencepiece"]
+    once, upon, start = (tokenizer.convert_tokens_to_ids(word) for word in ("▁Once", "▁upon", "<s>"))
+    assert stream(tokenizer, [start], [once, upon]) == ["Once", " upon", ""]
+    assert stream(tokenizer, [start, once], [upon]) == [" upon", ""]
+    assert stream(tokenizer, [start, once, start], [upon]) == ["upon", ""]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "stops", "expected"),
+    [
+        (["a b", " END c"], ["END"], ("a b ", True)),
+        (["a E", "N", "D"], ["END"], ("a ", True)),
+        (["a E", "N", "O"], ["END"], ("a ENO", False)),
+        (["aab", "aabX"], ["aabX"], ("aab", True)),
+        (["one two"], ["two", "one"], ("", True)),
+        (["nothing"], [], ("nothing", False)),
+        (["E"], ["END", ""], ("E", False)),
+    ],
+)
+def test_stop_strings(pieces: list[str], stops: list[str], expected: tuple[str, bool]) -> None:
+    watch = StopStrings(stops)
+    out = ""
+    for piece in pieces:
+        text, found = watch.push(piece)
+        out += text
+        if found:
+            break
+    else:
+        found = False
+        out += watch.flush()
+    assert (out, found) == expected
+
+
+@given(
+    text=st.text("abE", max_size=30),
+    cuts=st.lists(st.integers(1, 4)),
+    stops=st.lists(st.text("abE", min_size=1, max_size=3), max_size=3),
+)
+def test_stop_strings_do_not_depend_on_the_pieces(text: str, cuts: list[int], stops: list[str]) -> None:
+    watch, out, rest, found = StopStrings(stops), "", text, False
+    for size in [*cuts, len(text)]:
+        piece, found = watch.push(rest[:size])
+        out, rest = out + piece, rest[size:]
+        if found:
+            break
+    out += "" if found else watch.flush()
+    # The first stop string to be complete wins; pieces may complete two at once, then the one that starts first.
+    assert not any(stop in out for stop in stops)
+    assert text.startswith(out)
+    assert found == any(stop in text for stop in stops)
