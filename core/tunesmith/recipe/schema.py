@@ -185,6 +185,8 @@ class EvaluateSection(Section):
     """Which weights become the model, where there is a validation split. Without one: the last."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after this many evaluations without a better `metric`. Default: never."""
+    before: bool = True
+    """Also score the untrained model, on the test rows if there are any: what did training give?"""
     samples: int = Field(default=3, ge=0)
     """Language models: texts to generate for the report."""
     sample_tokens: int = Field(default=100, ge=1)

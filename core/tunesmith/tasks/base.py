@@ -11,7 +11,7 @@ The life of a task object, in order:
 5. ``encode(example)`` to features, ``collate(features)`` to a batch of tensors.
 6. ``loss(model, batch)``: what training minimizes. ``outputs(model, batch)``: what evaluation reads.
 7. ``score(outputs, examples)`` and ``sections(outputs, examples)``: figures and report.
-8. ``state()``: everything of 3 and 4 that predicting needs, as JSON; ``restore(state, folder)`` brings it back.
+8. ``state()``: everything of 3 and 4 that predicting needs, as JSON; ``restore(state, source)`` brings it back.
 
 Shapes: R rows of a batch, L length in tokens, K labels, V vocabulary.
 """
@@ -82,6 +82,7 @@ class Batch:
         targets: places that carry a loss, summed over the rows.
         tokens: tokens (images: rows), padding not counted.
         rows: index of the example of each row, length R.
+        extra: facts per row that ``outputs`` hands on, first axis R; they stay on the host.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -89,6 +90,7 @@ class Batch:
     targets: int
     tokens: int
     rows: list[int] = field(default_factory=list)
+    extra: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -98,6 +100,7 @@ class Batch:
             self.targets,
             self.tokens,
             self.rows,
+            self.extra,
         )
 
 
@@ -116,8 +119,23 @@ class Task(ABC, Generic[E, O]):
 
     def __init__(self, data: DataSection) -> None:
         self.data = data
-        self.notes: list[str] = []
-        """Counted facts people must know ("3 rows truncated to 512 tokens"); the job prints them."""
+        self._notes: list[str] = []
+
+    # ---- what people must be told --------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """Keep a fact for ``notes``: one sentence, no full stop."""
+        if text not in self._notes:
+            self._notes.append(text)
+
+    def counted(self) -> list[str]:
+        """What was counted so far, as sentences ("3 of 9,003 rows truncated to 512 tokens"). Override where you count."""
+        return []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Facts people must know; complete once every example is encoded. The job prints them."""
+        return (*self._notes, *self.counted())
 
     # ---- rows ----------------------------------------------------------------------------------
 
@@ -156,7 +174,11 @@ class Task(ABC, Generic[E, O]):
 
     @abstractmethod
     def encode(self, example: E, row: int) -> list[Encoded]:
-        """One example as numbers: one item; several for a long text; none when skipped (counted in ``notes``)."""
+        """One example as numbers: one item; several for a long text; none when skipped (see ``counted``)."""
+
+    def encode_all(self, examples: Sequence[E]) -> list[Encoded]:
+        """Every example as numbers, in order."""
+        return [item for row, example in enumerate(examples) for item in self.encode(example, row)]
 
     @abstractmethod
     def collate(self, items: Sequence[Encoded]) -> Batch:

@@ -1,2 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
+"""Recipe in, run out: the job, the loop, checkpoints and the strategy seam."""
+
+from tunesmith.training.job import train
+from tunesmith.training.strategy import Strategy
+from tunesmith.training.telling import Observer
+
+__all__ = ["Observer", "Strategy", "train"]

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Which rows each optimizer step sees: a pure function of lengths, seed and step, so resuming skips nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.data import batch_order, split_batch
+from tunesmith.errors import DataError
+
+__all__ = ["Feed"]
+
+
+class Feed:
+    """The batches of a whole job.
+
+    Args:
+        lengths: cost of every item in tokens.
+        tokens: budget of a step, or None.
+        rows: rows of a step, or None; exactly one of the two is given.
+        epochs: passes over the items; a fraction ends within an epoch.
+        max_steps: upper bound of steps, or None.
+        accumulate: parts a step is computed in.
+        seed: order of the items, together with the epoch.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        *,
+        tokens: int | None,
+        rows: int | None,
+        epochs: float,
+        max_steps: int | None,
+        accumulate: int,
+        seed: int,
+    ) -> None:
+        if not len(lengths):
+            raise DataError(
+                "no rows are left to train on",
+                given="0 items after reading, splitting and encoding",
+                expected="at least one",
+                fix="read the notes above: rows may have been skipped as too long, or held out by data.split",
+            )
+        self._lengths = np.asarray(lengths, dtype=np.int64)
+        self._tokens, self._rows, self._seed, self._parts = tokens, rows, seed, accumulate
+        self._cached: tuple[int, list[NDArray[np.int64]]] | None = None
+        sizes = [len(self._order(epoch)) for epoch in range(math.ceil(epochs))]
+        sizes[-1] = max(1, round(sizes[-1] * (epochs - (len(sizes) - 1))))
+        self._ends = list(_running(sizes))
+        self.total_steps = min(self._ends[-1], max_steps or self._ends[-1])
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        if self._cached is None or self._cached[0] != epoch:
+            order = batch_order(self._lengths, tokens=self._tokens, rows=self._rows, seed=self._seed, epoch=epoch)
+            self._cached = (epoch, order)
+        return self._cached[1]
+
+    def _place(self, step: int) -> tuple[int, int]:
+        """Epoch of a 0-based step, and its batch in that epoch."""
+        epoch = next(index for index, end in enumerate(self._ends) if step < end)
+        return epoch, step - (self._ends[epoch - 1] if epoch else 0)
+
+    def batch(self, step: int) -> NDArray[np.int64]:
+        """Items of the 0-based step."""
+        epoch, position = self._place(step)
+        return self._order(epoch)[position]
+
+    def parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """A step's items in the parts it is computed in."""
+        return split_batch(batch, self._lengths, self._parts)
+
+    def epochs_done(self, steps: int) -> float:
+        """Epochs after ``steps`` optimizer steps, fractional."""
+        if steps == 0:
+            return 0.0
+        epoch, position = self._place(steps - 1)
+        return epoch + (position + 1) / len(self._order(epoch))
+
+    def ends_epoch(self, steps: int) -> bool:
+        """True when exactly ``steps`` steps complete an epoch (or the job)."""
+        return steps in self._ends or steps == self.total_steps
+
+
+def _running(sizes: Sequence[int]) -> list[int]:
+    return list(accumulate(sizes))

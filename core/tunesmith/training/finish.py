@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""After the last step: open what was saved, score it, write the report and the card.
+
+Scores come from the saved model, opened as any user would open it. What the report shows is therefore what
+``tunesmith evaluate`` and ``tunesmith predict`` will give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from tunesmith.data import Splits
+from tunesmith.engine import NativeEngine
+from tunesmith.evaluate import Evaluation, evaluate_items, sample_texts, write_card, write_report
+from tunesmith.models import find_model_by_name
+from tunesmith.plugin import Evaluated, RunFinished
+from tunesmith.recipe import Recipe
+from tunesmith.registry import get_registry
+from tunesmith.runs import Run
+from tunesmith.tasks.base import Encoded, Task
+from tunesmith.tasks.rendering import open_task
+from tunesmith.tasks.sections import Section
+from tunesmith.training.checkpoint import Progress
+from tunesmith.training.telling import Teller
+
+__all__ = ["finish"]
+
+
+def finish(
+    run: Run,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    before: Mapping[str, Mapping[str, float]],
+    splits: Splits,
+    tell: Teller,
+) -> None:
+    """Score the saved model on every held-out split, write report and card, mark the run finished."""
+    registry = get_registry()
+    device = torch.device(recipe.train.device)
+    task, model = open_task(find_model_by_name(str(run.model_folder), registry), registry)
+    model.to(device)
+    evaluations: dict[str, Evaluation] = {}
+    items = {split: task.encode_all(getattr(splits, split)) for split in ("validation", "test")}
+    for split in (split for split in items if items[split]):
+        evaluations[split] = evaluate_items(
+            model,
+            task,
+            items[split],
+            getattr(splits, split),
+            device=device,
+            precision=recipe.train.precision,
+            tokens_per_batch=recipe.train.tokens_per_batch,
+            rows_per_batch=recipe.train.rows_per_batch,
+        )
+    metrics = {split: evaluation.metrics for split, evaluation in evaluations.items()}
+    if "test" in evaluations:
+        tell(Evaluated(run=str(run.path), step=progress.step, split="test", metrics=metrics["test"], best=False))
+    run.update(
+        steps=progress.step,
+        best_step=progress.best_step,
+        seconds=round(progress.seconds, 3),
+        metrics=metrics,
+        before=before,
+    )
+    sections = _sections(task, model, recipe, evaluations, splits, items)
+    write_card(run)
+    write_report(run, sections=sections)
+    run.update(status="finished")
+    tell(
+        RunFinished(
+            run=str(run.path), status="finished", steps=progress.step, metrics=metrics, seconds=progress.seconds
+        )
+    )
+
+
+def _sections(
+    task: Task[Any, Any],
+    model: torch.nn.Module,
+    recipe: Recipe,
+    evaluations: Mapping[str, Evaluation],
+    splits: Splits,
+    items: Mapping[str, Sequence[Encoded]],
+) -> list[Section]:
+    """What the task shows of its held-out rows, and samples of a language model."""
+    sections: list[Section] = []
+    split = next((name for name in ("test", "validation") if name in evaluations), None)
+    if split is not None:
+        rows = getattr(splits, split)
+        outputs = evaluations[split].outputs
+        sections += task.sections(outputs, [rows[item.row] for item in items[split]])
+    if task.generates and recipe.evaluate.samples:
+        engine = NativeEngine(model, task.tokenizer)
+        rows = splits.test or splits.validation or splits.train
+        sections.append(
+            sample_texts(
+                engine,
+                task,
+                rows,
+                count=recipe.evaluate.samples,
+                max_new_tokens=recipe.evaluate.sample_tokens,
+                seed=recipe.train.seed,
+            )
+        )
+    return sections

@@ -1,0 +1,170 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The training loop, top to bottom.
+
+Decisions, in short:
+
+- a batch is a number of tokens, not of rows; rows of like length share it (``feed.py``);
+- the loss is a sum, divided once by the targets of the *whole* step: splitting a step changes nothing;
+- the learning rate and the order of rows are functions of the step: no scheduler or sampler state exists;
+- weights, moments and random state are all that a checkpoint holds, and resuming is equal bit for bit;
+- a loss or gradient that is not finite stops the job *before* it reaches the weights;
+- no hook, no logging and no file is touched inside a step.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tunesmith.errors import NonFiniteLossError, Origin
+from tunesmith.recipe import Recipe
+from tunesmith.tasks.base import Batch, Encoded, Task
+from tunesmith.training.checkpoint import Progress
+from tunesmith.training.feed import Feed
+from tunesmith.training.precision import autocast
+from tunesmith.training.schedule import rate_at
+from tunesmith.training.strategy import Strategy
+
+__all__ = ["Job", "StepResult", "run_steps", "take_step"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one optimizer step did.
+
+    Attributes:
+        loss: mean over the targets of the step.
+        grad_norm: before clipping.
+        tokens: tokens of the step (images: rows), padding not counted.
+    """
+
+    loss: float
+    grad_norm: float
+    tokens: int
+
+
+@dataclass(slots=True)
+class Job:
+    """Everything the loop works with. ``recipe`` is resolved: no value is left to choose."""
+
+    recipe: Recipe
+    task: Task[Any, Any]
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    strategy: Strategy
+    items: Sequence[Encoded]
+    feed: Feed
+    progress: Progress
+    origins: Callable[[Sequence[int]], list[Origin]]
+    """Rows of a batch -> where they stand in the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What happens between steps; the loop only says when."""
+
+    stepped: Callable[[StepResult, float, float], None]
+    """(result, learning rate, seconds) after every step."""
+    evaluate: Callable[[], bool]
+    """Evaluate; True when training should end early."""
+    checkpoint: Callable[[], Path]
+    stopped: Callable[[], bool]
+    """True when somebody asked to stop."""
+
+
+def run_steps(job: Job, edges: Edges) -> bool:
+    """Train from ``job.progress.step`` to the end.
+
+    Returns:
+        False when it was asked to stop (a checkpoint was written), True otherwise.
+
+    Raises:
+        NonFiniteLossError: the loss or the gradient is NaN or infinite; the weights are those before the step.
+    """
+    section, progress, total = job.recipe.train, job.progress, job.feed.total_steps
+    evaluate_every, save_every = job.recipe.evaluate.every, section.save_every
+    job.model.train()
+    while progress.step < total:
+        started = time.perf_counter()
+        rate = rate_at(
+            progress.step,
+            total=total,
+            warmup=section.warmup_steps or 0,
+            peak=section.learning_rate or 0.0,
+            schedule=section.schedule,
+        )
+        batch = job.strategy.share(job.feed.batch(progress.step))
+        parts = [job.task.collate([job.items[index] for index in part]) for part in job.feed.parts(batch)]
+        result = take_step(job, parts, rate)
+        seconds = time.perf_counter() - started
+        progress.step += 1
+        progress.seconds += seconds
+        edges.stepped(result, rate, seconds)
+
+        ends_epoch = job.feed.ends_epoch(progress.step)
+        evaluation_due = progress.step % evaluate_every == 0 if evaluate_every else ends_epoch
+        early = edges.evaluate() if evaluation_due or progress.step == total else False
+        save_due = progress.step % save_every == 0 if save_every else ends_epoch or evaluation_due
+        asked = edges.stopped() and progress.step < total
+        if early or asked or save_due or progress.step == total:
+            edges.checkpoint()
+        if asked:
+            return False
+        if early:
+            break
+    return True
+
+
+def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
+    """One optimizer step over a batch that is computed in ``parts``.
+
+    Every part's summed loss is divided by the targets of the whole step before its backward pass, so the
+    gradient is that of the undivided batch.
+    """
+    device, precision = job.strategy.device, job.recipe.train.precision
+    here = sum(part.targets for part in parts)
+    targets = job.strategy.total(torch.tensor(float(here), device=device))
+    loss = torch.zeros((), device=device)
+    for part in parts:
+        part = part.to(device)
+        with autocast(precision, device):
+            share = job.task.loss(job.model, part) / targets
+        share.backward()
+        loss += share.detach()
+    norm = nn.utils.clip_grad_norm_(_moving(job.model), job.recipe.train.max_grad_norm, foreach=True)
+    result = StepResult(job.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
+    if not (math.isfinite(result.loss) and math.isfinite(result.grad_norm)):
+        raise _not_finite(job, parts, result, rate)
+    for group in job.optimizer.param_groups:
+        group["lr"] = rate
+    job.optimizer.step()
+    job.optimizer.zero_grad(set_to_none=True)
+    return result
+
+
+def _moving(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _not_finite(job: Job, parts: Sequence[Batch], result: StepResult, rate: float) -> NonFiniteLossError:
+    origins = job.origins([row for part in parts for row in part.rows])
+    shown = ", ".join(str(origin) for origin in origins[:8]) + (" …" if len(origins) > 8 else "")
+    tries = ["lower the learning rate: --set train.learning_rate=" + f"{rate / 10:.1g}"]
+    if job.recipe.train.precision == "bf16":
+        tries.append("compute in full precision: --set train.precision=fp32")
+    tries.append("look at the rows named above for empty or broken content")
+    what = "loss" if not math.isfinite(result.loss) else "gradient"
+    return NonFiniteLossError(
+        f"the {what} is not finite at step {job.progress.step + 1}",
+        given=f"loss {result.loss:g}, gradient norm {result.grad_norm:g}, learning rate {rate:.3g}; rows {shown}",
+        expected="finite numbers; the weights of the step before were kept",
+        fix=tries,
+    )

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""AdamW, set up once, with a state that can be saved by parameter name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from tunesmith.recipe.schema import TrainSection
+
+__all__ = ["make_optimizer", "optimizer_tensors", "restore_optimizer"]
+
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def make_optimizer(model: nn.Module, section: TrainSection) -> torch.optim.AdamW:
+    """Fused AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) over the parameters that move.
+
+    Weight decay acts on matrices only: decaying biases, norms and other one-dimensional parameters pulls
+    activations, not weights, towards 0.
+    """
+    moving = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in moving if p.ndim >= 2], "weight_decay": section.weight_decay},
+            {"params": [p for p in moving if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=0.0,  # set at every step from the schedule
+        betas=section.betas,
+        eps=section.epsilon,
+        fused=True,
+    )
+
+
+def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimizer's state as named tensors: ``exp_avg/<parameter>`` and so on."""
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{key}/{name}"] = value
+    return tensors
+
+
+def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """The counterpart of :func:`optimizer_tensors`; every moving parameter that had a state gets it back."""
+    for name, parameter in model.named_parameters():
+        state = {key: tensors[f"{key}/{name}"] for key in _MOMENTS if f"{key}/{name}" in tensors}
+        if state:
+            optimizer.state[parameter] = {
+                key: value.clone() if key == "step" else value.to(parameter.device, copy=True)
+                for key, value in state.items()
+            }

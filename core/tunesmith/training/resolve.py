@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""From "chosen for you" to values: every ``None`` of a recipe, decided once and written down."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel
+
+from tunesmith.errors import RecipeError, RunError
+from tunesmith.models.source import ModelSource
+from tunesmith.recipe import Recipe
+from tunesmith.tasks.base import Metric, Task
+
+__all__ = ["deciding_metric", "refuse_changes", "resolve_batch", "resolve_evaluation", "resolve_rate"]
+
+DEFAULT_TOKENS = 2048
+DEFAULT_RATES = {"full": 5e-5, "lora": 2e-4, "head": 1e-3}
+SCRATCH_RATE = 1e-3
+
+
+def with_values(recipe: Recipe, section: str, **values: Any) -> Recipe:
+    """A copy of the recipe with values of one section replaced, validated again."""
+    part = getattr(recipe, section).model_copy(update=values)
+    return recipe.model_copy(update={section: type(part).model_validate(part.model_dump())})
+
+
+def resolve_rate(recipe: Recipe, source: ModelSource) -> Recipe:
+    """The peak learning rate: by method, higher for a model that starts from nothing."""
+    if recipe.train.learning_rate is not None:
+        return recipe
+    rate = SCRATCH_RATE if source.kind == "scratch" else DEFAULT_RATES[recipe.method.name]
+    return with_values(recipe, "train", learning_rate=rate)
+
+
+def resolve_batch(recipe: Recipe, task: Task[Any, Any]) -> Recipe:
+    """Tokens or rows per step.
+
+    Raises:
+        RecipeError: a token budget for a task without tokens.
+    """
+    section = recipe.train
+    if section.tokens_per_batch is not None and task.default_rows_per_batch is not None:
+        raise RecipeError(
+            f"task {recipe.task!r} has no tokens to count",
+            given=f"train.tokens_per_batch: {section.tokens_per_batch}",
+            expected="train.rows_per_batch",
+            fix="--set train.rows_per_batch=128",
+        )
+    if section.tokens_per_batch is not None or section.rows_per_batch is not None:
+        return recipe
+    if task.default_rows_per_batch is not None:
+        return with_values(recipe, "train", rows_per_batch=task.default_rows_per_batch)
+    return with_values(recipe, "train", tokens_per_batch=DEFAULT_TOKENS)
+
+
+def resolve_evaluation(recipe: Recipe, task: Task[Any, Any], *, validation_rows: int) -> Recipe:
+    """The deciding metric.
+
+    Raises:
+        RecipeError: an unknown metric, or settings that need validation rows where there are none.
+    """
+    section = recipe.evaluate
+    if not validation_rows:
+        idle = sorted(section.model_fields_set & {"every", "metric", "patience"})
+        idle = [key for key in idle if getattr(section, key) is not None]
+        if idle:
+            raise RecipeError(
+                f"evaluate.{idle[0]} needs rows to evaluate on during training",
+                given=f"evaluate.{idle[0]}: {getattr(section, idle[0])}, and no validation rows",
+                expected="data.validation or data.split.validation",
+                fix="--set data.split.validation=0.1 holds out a tenth of the training rows",
+            )
+    return with_values(recipe, "evaluate", metric=deciding_metric(recipe, task).name)
+
+
+def deciding_metric(recipe: Recipe, task: Task[Any, Any]) -> Metric:
+    """The metric that chooses the best checkpoint.
+
+    Raises:
+        RecipeError: the task has no metric of that name.
+    """
+    wanted = recipe.evaluate.metric
+    if wanted is None:
+        return task.metrics[0]
+    known = {metric.name: metric for metric in task.metrics}
+    if wanted in known:
+        return known[wanted]
+    near = difflib.get_close_matches(wanted, known, n=1)
+    raise RecipeError(
+        f"task {recipe.task!r} has no metric {wanted!r}",
+        given=f"evaluate.metric: {wanted}",
+        expected=" or ".join(known),
+        fix=f"did you mean {near[0]!r}?" if near else f"--set evaluate.metric={task.metrics[0].name}",
+    )
+
+
+def refuse_changes(given: Recipe, stored: Recipe, run: str) -> None:
+    """A recipe given together with ``resume`` must say what the run's own says, where it says anything.
+
+    Raises:
+        RunError: with every value that differs.
+    """
+    changes = [
+        f"{key}: {before!r} in the run, {now!r} given"
+        for key, (before, now) in _differences(stored, given, prefix="").items()
+        if key != "output"
+    ]
+    if changes:
+        raise RunError(
+            f"the recipe is not the one {run} was started with",
+            given="; ".join(changes),
+            expected="the same values: a resumed job must end as if it had never stopped",
+            fix=["resume without a recipe", "or start a new run with another output"],
+        )
+
+
+def _differences(stored: BaseModel, given: BaseModel, prefix: str) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in given.model_fields_set:
+        before, now = getattr(stored, key), getattr(given, key)
+        if isinstance(now, BaseModel) and isinstance(before, BaseModel):
+            found |= _differences(before, now, f"{prefix}{key}.")
+        elif now is not None and now != "auto" and before != now:
+            found[prefix + key] = (before, now)
+    return found
