@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The first minute: fine-tune the small model that comes with the package, on the small dataset that does."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunesmith.recipe import Recipe
+
+__all__ = ["QUESTION", "free_folder", "quickstart_recipe"]
+
+QUESTION = "I was charged twice for the same order, can I get my money back?"
+
+
+def free_folder(name: str) -> Path:
+    """``name``, or ``name-2``, ``name-3`` … : the first that does not exist."""
+    candidates = (Path(name if number == 1 else f"{name}-{number}") for number in count(1))
+    return next(folder for folder in candidates if not folder.exists())
+
+
+def quickstart_recipe(out: Path) -> Recipe:
+    """The job: six kinds of questions to a support desk, told apart by ``tunesmith/tiny``."""
+    from tunesmith.recipe import parse_recipe
+
+    recipe: dict[str, Any] = {
+        "task": "text-classification",
+        "model": "tunesmith/tiny",
+        "method": "full",
+        "data": {"train": "dataset:tunesmith/support#train", "test": "dataset:tunesmith/support#test"},
+        "train": {"epochs": 5, "learning_rate": 5e-4, "tokens_per_batch": 512},
+        "output": str(out),
+    }
+    return parse_recipe(recipe, source="the quickstart")

@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What is printed when a job is done: the figures, where things lie, what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tunesmith_cli.progress import Progress
+from tunesmith_cli.screen import Screen
+from tunesmith_cli.words import count, duration
+
+if TYPE_CHECKING:
+    from tunesmith.runs import Run
+
+__all__ = ["metrics_table", "next_steps", "run_facts", "summary"]
+
+
+def run_facts(progress: Progress) -> dict[str, Any]:
+    """The job for a program."""
+    return {
+        "run": progress.run,
+        "status": progress.status,
+        "steps": progress.steps,
+        "seconds": round(progress.seconds, 3),
+        "metrics": progress.metrics,
+        "before": progress.before,
+    }
+
+
+def summary(screen: Screen, progress: Progress, run: Run) -> None:
+    """Figures and places, for people."""
+    screen.note()
+    screen.note(f"{progress.status}: {count(progress.steps)} steps in {duration(progress.seconds)}")
+    screen.note()
+    rows = {f"{split}, before training": figures for split, figures in progress.before.items()}
+    rows |= dict(progress.metrics)
+    if rows:
+        metrics_table(screen, rows)
+        screen.result()
+    screen.fields({"run": run.path, "model": run.model_folder, "report": run.report_file})
+
+
+def metrics_table(screen: Screen, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """One line a split, one column a metric."""
+    names = list(dict.fromkeys(name for figures in rows.values() for name in figures))
+    cells = [[split, *(figures.get(name, "–") for name in names)] for split, figures in rows.items()]
+    screen.table(["split", *names], cells)
+
+
+def next_steps(screen: Screen, run: Run) -> None:
+    """What to type next, for this task."""
+    from tunesmith.registry import get_registry
+
+    recipe = run.recipe()
+    task = get_registry().load("task", recipe.task)
+    folder = shlex.quote(str(run.path))
+    columns = [column.name for column in getattr(task, "columns", ())]
+    if "messages" in columns:
+        lines = [f"tunesmith chat {folder}"]
+    elif getattr(task, "generates", False):
+        lines = [f'tunesmith generate {folder} --prompt "Once" --max-new-tokens 100']
+    else:
+        lines = [f"tunesmith predict {folder} FILE"]
+    lines.append(f"tunesmith evaluate {folder} --data FILE")
+    screen.note()
+    for at, line in enumerate(lines):
+        screen.note(f"{'next' if at == 0 else '    '}    {line}")
