@@ -8,15 +8,15 @@ import difflib
 import inspect
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass
 
 import pluggy
 
 from tunesmith._plugins.discover import Candidate
 from tunesmith._plugins.kinds import HOOKS, PROVIDE
-from tunesmith.plugin import Spec
+from tunesmith.plugin import PROJECT, Hooks, Spec
 
-__all__ = ["Refused", "ask", "enroll", "failure", "only"]
+__all__ = ["Enrolled", "Refused", "ask", "enroll", "failure"]
 
 
 class Refused(Exception):  # noqa: N818 - it never leaves the host; the record keeps its words
@@ -34,15 +34,27 @@ def failure(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def enroll(manager: pluggy.PluginManager, candidate: Candidate) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A plugin whose hooks can be called.
+
+    Attributes:
+        hooks: the names of the hooks it implements.
+        callers: one for every hook, through pluggy.
+    """
+
+    hooks: frozenset[str]
+    callers: pluggy.HookRelay
+
+
+def enroll(candidate: Candidate) -> Enrolled:
     """Import a plugin, check its hooks and register it.
 
-    Returns:
-        The names of the hooks it implements.
+    Each plugin has a pluggy manager of its own. One manager with ``subset_hook_caller`` was tried: there a
+    plugin object that cannot be hashed (an instance of a dataclass, say) makes the calls of all others fail.
 
     Raises:
-        Refused: it cannot be imported, or a hook of it is unknown, unmarked or takes the wrong arguments;
-            the manager is as it was.
+        Refused: it cannot be imported, or a hook of it is unknown, unmarked or takes the wrong arguments.
     """
     try:
         plugin = candidate.load()
@@ -50,37 +62,31 @@ def enroll(manager: pluggy.PluginManager, candidate: Candidate) -> frozenset[str
         raise _refused(f"importing {candidate.target} failed", error) from error
     if plugin is None:
         raise Refused(f"the entry point {candidate.target} holds None, expected a module or an object with hooks")
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
     try:
         hooks = _implemented(manager, plugin)
         manager.register(plugin, name=candidate.name)
     except Refused:
         raise
     except pluggy.PluginValidationError as error:  # the arguments of a hook
-        manager.unregister(name=candidate.name)
         raise Refused(" ".join(str(error).split())) from error
     except Exception as error:
-        manager.unregister(name=candidate.name)
         raise _refused(f"registering {candidate.target} failed", error) from error
-    return hooks
+    return Enrolled(hooks, manager.hook)
 
 
-def ask(manager: pluggy.PluginManager, name: str, hooks: Iterable[str]) -> list[Spec]:
-    """Everything a registered plugin provides, each result checked.
+def ask(plugin: Enrolled) -> list[Spec]:
+    """Everything a plugin provides, each result checked.
 
     Raises:
         Refused: a provide hook failed or returned something else than it must.
     """
     specs: list[Spec] = []
     for hook, expected in PROVIDE.items():
-        if hook in hooks:
-            specs.extend(_ask_one(manager, name, hook, expected))
+        if hook in plugin.hooks:
+            specs.extend(_ask_one(hook, getattr(plugin.callers, hook), expected))
     return specs
-
-
-def only(manager: pluggy.PluginManager, name: str, hook: str) -> Callable[..., Any]:
-    """A caller of this hook in this plugin and in no other."""
-    others = [plugin for other, plugin in manager.list_name_plugin() if other != name and plugin is not None]
-    return manager.subset_hook_caller(hook, remove_plugins=others)
 
 
 def _implemented(manager: pluggy.PluginManager, plugin: object) -> frozenset[str]:
@@ -115,8 +121,7 @@ def _did_you_mean(hook: str) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _ask_one(manager: pluggy.PluginManager, name: str, hook: str, expected: type[Spec]) -> list[Spec]:
-    caller = only(manager, name, hook)
+def _ask_one(hook: str, caller: Callable[[], list[object]], expected: type[Spec]) -> list[Spec]:
     try:
         results = caller()
         specs = [spec for result in results for spec in _listed(hook, result, expected)]

@@ -15,17 +15,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
-
-import pluggy
 
 import tunesmith
-from tunesmith._plugins.collect import Refused, ask, enroll, failure, only
+from tunesmith._plugins.collect import Refused, ask, enroll, failure
 from tunesmith._plugins.discover import BUILTIN, Candidate, judge, scan
 from tunesmith._plugins.kinds import KINDS, OBSERVE
 from tunesmith._plugins.records import PluginRecord, Provided
 from tunesmith.errors import PluginError
-from tunesmith.plugin import PROJECT, Event, Hooks
+from tunesmith.plugin import Event
 
 __all__ = ["Host", "get_host"]
 
@@ -43,8 +40,7 @@ class Host:
     def __init__(self, found: Iterable[Candidate] | None = None, *, environ: Mapping[str, str] | None = None) -> None:
         found = scan(importlib.metadata.distributions()) if found is None else found
         environ = os.environ if environ is None else environ
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(Hooks)
+        self._observers: dict[type[Event], list[tuple[str, Callable[..., object]]]] = {event: [] for event in OBSERVE}
         provided: list[Provided] = []
         records: list[PluginRecord] = []
         for candidate, settled in [(_builtin(), None), *judge(found, environ)]:
@@ -53,7 +49,6 @@ class Host:
             provided.extend(specs)
         self._records = tuple(records)
         self._specs = {kind: tuple(one for one in provided if one.spec.kind == kind) for kind in KINDS}
-        self._observers = {event: self._callers(hook) for event, hook in OBSERVE.items()}
         self._reported: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -93,25 +88,19 @@ class Host:
     def _take(self, candidate: Candidate) -> tuple[PluginRecord, list[Provided]]:
         """Import, register and ask one plugin. It comes in whole or not at all."""
         try:
-            hooks = enroll(self._manager, candidate)
+            plugin = enroll(candidate)
+            specs = ask(plugin)
         except Refused as refused:
             return candidate.record("broken", refused.reason, refused.traceback), []
-        try:
-            specs = ask(self._manager, candidate.name, hooks)
-        except Refused as refused:
-            self._manager.unregister(name=candidate.name)
-            return candidate.record("broken", refused.reason, refused.traceback), []
+        for event, hook in OBSERVE.items():
+            if hook in plugin.hooks:
+                self._observers[event].append((candidate.name, getattr(plugin.callers, hook)))
         provides: dict[str, tuple[str, ...]] = {}
         for spec in specs:
             provides[spec.kind] = (*provides.get(spec.kind, ()), spec.name)
-        observes = tuple(hook for hook in OBSERVE.values() if hook in hooks)
+        observes = tuple(hook for hook in OBSERVE.values() if hook in plugin.hooks)
         provided = [Provided(spec, candidate.name, candidate.distribution, candidate.version) for spec in specs]
         return replace(candidate.record("ok"), provides=provides, observes=observes), provided
-
-    def _callers(self, hook: str) -> tuple[tuple[str, Callable[..., Any]], ...]:
-        """One caller for each plugin that observes this, so that one can fail without the others."""
-        names = [record.name for record in self._records if record.status == "ok" and hook in record.observes]
-        return tuple((name, only(self._manager, name, hook)) for name in names)
 
     def _report(self, plugin: str, hook: str, error: BaseException) -> None:
         with self._lock:
