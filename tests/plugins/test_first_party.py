@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What every plugin in `plugins/` keeps to; its own tests lie beside it."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+from tunesmith._plugins import get_host
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
+
+
+def test_there_are_some() -> None:
+    assert PLUGINS
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_it_is_whole(folder: Path) -> None:
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (folder / "README.md").is_file()
+    assert list((folder / "tests").glob("test_*.py"))
+    assert (folder / folder.name.replace("-", "_") / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_it_loads(folder: Path) -> None:
+    try:
+        declared = distribution(folder.name)
+    except PackageNotFoundError:
+        pytest.skip(f"{folder.name} is not installed in this environment")
+    assert declared.metadata["License-Expression"] == "MIT"
+    assert [line for line in declared.requires or () if line.startswith("tunesmith<")], "an upper bound on tunesmith"
+    records = [record for record in get_host().records if record.distribution == folder.name]
+    assert [(record.status, record.reason) for record in records] == [("ok", "")]
