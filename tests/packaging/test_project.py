@@ -65,11 +65,8 @@ def test_every_constraint_is_one_exact_version(python: str) -> None:
 def test_what_the_project_needs_is_pinned_within_its_bounds(file: Path, python: str) -> None:
     pins = constraints(python)
     section = project(file)
-    wanted = [
-        *section["dependencies"],
-        *(one for extra in section.get("optional-dependencies", {}).values() for one in extra),
-    ]
-    for requirement in map(Requirement, wanted):
+    extras = section.get("optional-dependencies", {}).values()
+    for requirement in map(Requirement, chain(section["dependencies"], *extras)):
         name = canonicalize_name(requirement.name)
         if name == "tunesmith":
             assert requirement.specifier.contains(tunesmith.__version__)
