@@ -1,2 +1,38 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
+"""Data: readers, columns, conversations, validation by row, splits, batches by token budget.
+
+Importing this package loads no reader's library; they come with the first file that needs them.
+"""
+
+from tunesmith.data.batches import batch_order, padding_share, split_batch
+from tunesmith.data.columns import apply_columns, bind_columns, map_columns
+from tunesmith.data.conversations import CONVERSATION_COLUMNS, Message, conversation, shape
+from tunesmith.data.examples import Splits, read_examples, read_split
+from tunesmith.data.facts import FileFact
+from tunesmith.data.rows import Column, Origin, Problem, ReadOptions, Row, RowError
+from tunesmith.data.sources import read_rows
+
+__all__ = [
+    "CONVERSATION_COLUMNS",
+    "Column",
+    "FileFact",
+    "Message",
+    "Origin",
+    "Problem",
+    "ReadOptions",
+    "Row",
+    "RowError",
+    "Splits",
+    "apply_columns",
+    "batch_order",
+    "bind_columns",
+    "conversation",
+    "map_columns",
+    "padding_share",
+    "read_examples",
+    "read_rows",
+    "read_split",
+    "shape",
+    "split_batch",
+]

@@ -17,8 +17,9 @@ __all__ = ["Column", "Origin", "Problem", "ReadOptions", "Row", "RowError"]
 class Row:
     """One row: column name to value, and where it stands.
 
-    Values are what the format holds: text for CSV; JSON types for JSON; ``bytes`` or a ``pathlib.Path``
-    for images in folders; a ``numpy`` uint8 array (H, W) or (H, W, C) for idx images.
+    Values are what the format holds: text for CSV (an empty cell is ``""``); JSON types for JSON;
+    a ``pathlib.Path`` for images in folders and ``bytes`` for those in Parquet; a ``numpy`` uint8 array
+    (H, W) or (H, W, C) for idx images.
     """
 
     values: Mapping[str, Any]
@@ -42,12 +43,14 @@ class Column:
         summary: one line for lists and starter recipes.
         target: it holds the answer; predict works without it.
         aliases: names accepted without a mapping when the file has exactly one of them.
+        optional: rows are whole without it; the task decides what it then means.
     """
 
     name: str
     summary: str
     target: bool = False
     aliases: tuple[str, ...] = ()
+    optional: bool = False
 
 
 class RowError(ValueError):

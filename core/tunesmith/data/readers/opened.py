@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Opening users' files: gzip checked by its magic, text decoded strictly, every failure with place and fix."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tunesmith.data.readers.encodings import byte_order_mark, guess_encoding, kind_of_binary
+from tunesmith.errors import DataError
+
+__all__ = ["control_character", "read_bytes", "read_text", "text_lines"]
+
+_CHUNK = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+# C0 controls that no text holds. Tab, the line ends, vertical tab and form feed do occur (old books).
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+
+
+def control_character(text: str) -> str | None:
+    """The first control character that marks ``text`` as binary junk, as ``U+0000``; ``None`` if it has none."""
+    match = _CONTROL.search(text)
+    return None if match is None else f"U+{ord(match.group()):04X}"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file, unpacked when its name ends in ``.gz``.
+
+    Raises:
+        DataError: unreadable, not gzip although named so, or truncated.
+    """
+    return b"".join(_chunks(path))
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """The whole file as text, line ends as they are, without a byte order mark.
+
+    Raises:
+        DataError: as :func:`text_lines`.
+    """
+    return "".join(_decoded(path, encoding))
+
+
+def text_lines(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of a file with their line ends; only ``\\n`` ends a line, as in every counting editor.
+
+    Raises:
+        DataError: unreadable, empty, not text, truncated, or not in ``encoding``; with byte and line.
+    """
+    rest = ""
+    for text in _decoded(path, encoding):
+        lines = (rest + text).split("\n") if rest else text.split("\n")
+        rest = lines.pop()
+        for line in lines:
+            yield line + "\n"
+    if rest:
+        yield rest
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_GZIP_MAGIC))
+            file.seek(0)
+            if path.suffix.lower() != ".gz":
+                yield from _pieces(file)
+                return
+            if head != _GZIP_MAGIC:
+                raise DataError(
+                    f"{path}: the name ends in .gz, and the file is not gzip",
+                    given="an empty file" if not head else f"first bytes {head.hex(' ')}",
+                    expected=f"first bytes {_GZIP_MAGIC.hex(' ')}",
+                    fix="rename the file after what it holds, or download it again",
+                )
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield from _pieces(unpacked)
+    except EOFError as error:
+        raise DataError(
+            f"{path}: the gzip file is truncated",
+            given=f"{path.stat().st_size:,} bytes that end in the middle of the packed data",
+            fix="copy or download it again; `gzip -t` tests a file",
+        ) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(
+            f"{path}: the gzip file is damaged", given=str(error), fix="copy or download it again; `gzip -t` tests it"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read", given=error.strerror or str(error)) from error
+
+
+def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    while piece := file.read(_CHUNK):
+        yield piece
+
+
+def _decoded(path: Path, encoding: str) -> Iterator[str]:
+    try:
+        codec = codecs.lookup(encoding)
+        decoder = codec.incrementaldecoder("strict")  # None for codecs that are not text
+    except (LookupError, TypeError):
+        raise DataError(
+            f"data.encoding: no text encoding is called {encoding!r}",
+            given=encoding,
+            expected="a name that Python knows, e.g. utf-8, cp1252, utf-16, gb18030, shift_jis",
+        ) from None
+    if codec.name == "utf-8":
+        decoder = codecs.getincrementaldecoder("utf-8-sig")("strict")  # drops a byte order mark
+
+    fed = lines = 0
+    for chunk in _chunks(path):
+        if fed == 0:
+            _check_head(path, chunk, codec.name)
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            raise _wrong_encoding(path, encoding, error, fed + len(chunk) - len(error.object), lines) from error
+        fed += len(chunk)
+        lines += text.count("\n")
+        yield text
+    if fed == 0:
+        raise DataError(f"{path}: the file is empty", given="0 bytes", fix="check that it was written completely")
+    try:
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise _wrong_encoding(path, encoding, error, fed - len(error.object), lines) from error
+
+
+def _check_head(path: Path, head: bytes, encoding: str) -> None:
+    kind = kind_of_binary(head)
+    if kind is not None:
+        raise DataError(
+            f"{path}: this is {kind}, not text",
+            given=f"first bytes {head[:4].hex(' ')}",
+            fix=[
+                "give the file the ending of what it holds (.gz, .parquet …)",
+                "or export it as CSV, JSONL or Parquet first",
+            ],
+        )
+    mark = byte_order_mark(head)
+    if mark is not None and not encoding.startswith(mark):
+        raise DataError(
+            f"{path}: wrong encoding: read as {encoding}, and the file starts with the byte order mark of {mark}",
+            given=f"first bytes {head[:4].hex(' ')}",
+            expected=f"text in {encoding}",
+            fix=f"set data.encoding={mark}",
+        )
+
+
+def _wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError, start: int, lines: int) -> DataError:
+    """``start`` is the offset in the file of the bytes that the decoder held, ``lines`` the lines before them."""
+    held: bytes = error.object
+    line = lines + held.count(b"\n", 0, error.start) + 1
+    guess = guess_encoding(held[max(0, error.start - 2000) : error.start + 2000], tried=encoding)
+    return DataError(
+        f"{path}:{line}: wrong encoding: not {encoding} at byte {start + error.start:,}",
+        given=f"bytes {held[error.start : error.start + 4].hex(' ')} ({error.reason})",
+        expected=f"text in {encoding} (data.encoding)",
+        fix=f"looks like {guess}: set data.encoding={guess}" if guess else "set data.encoding to the file's encoding",
+    )
