@@ -52,10 +52,10 @@ make_venv() { # make_venv FOLDER: an empty environment
     "$python" -m venv --clear "$1" || exit
 }
 
-pip_install() { # pip_install ENVIRONMENT ARGUMENT...: the versions of constraints.txt, quietly
+pip_install() { # pip_install ENVIRONMENT ARGUMENT...: the versions of constraints.txt; only errors are printed
     local python=$1/bin/python
     shift
-    "$python" -m pip install --quiet -c "$root/constraints.txt" "$@" || exit
+    "$python" -m pip install -qq -c "$root/constraints.txt" "$@" || exit
 }
 
 install_torch() { # install_torch ENVIRONMENT: the one large download, so a person gets to see it move
