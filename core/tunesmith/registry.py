@@ -14,7 +14,7 @@ from tunesmith.errors import NotFoundError, PluginError
 
 __all__ = ["Registry", "get_registry"]
 
-_LISTS = {"task": "tunesmith tasks list", "dataset": "tunesmith datasets list", "model": "tunesmith models list"}
+_LISTS = {kind: f"tunesmith {kind}s list" for kind in ("task", "reader", "dataset", "model")}
 
 
 class Registry:
