@@ -1,2 +1,45 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
+"""One strict, typed description of a job, from YAML, TOML, flags or Python.
+
+>>> from tunesmith.recipe import parse_recipe
+>>> data = {"train": "train.csv"}
+>>> recipe = parse_recipe({"task": "chat", "model": "tunesmith/tiny", "data": data, "output": "runs/chat"})
+>>> recipe.method.name, recipe.train.epochs
+('full', 3.0)
+
+Nothing here reads rows, finds models or knows which tasks exist; that is for the rooms above.
+"""
+
+from tunesmith.recipe.dump import dump_recipe, recipe_schema
+from tunesmith.recipe.flags import from_flags
+from tunesmith.recipe.parse import parse_recipe
+from tunesmith.recipe.reader import read_recipe
+from tunesmith.recipe.schema import (
+    DataSection,
+    EvaluateSection,
+    MethodSection,
+    ModelSection,
+    Recipe,
+    Section,
+    SplitSection,
+    TrainSection,
+)
+from tunesmith.recipe.starter import starter_recipe
+
+__all__ = [
+    "DataSection",
+    "EvaluateSection",
+    "MethodSection",
+    "ModelSection",
+    "Recipe",
+    "Section",
+    "SplitSection",
+    "TrainSection",
+    "dump_recipe",
+    "from_flags",
+    "parse_recipe",
+    "read_recipe",
+    "recipe_schema",
+    "starter_recipe",
+]
