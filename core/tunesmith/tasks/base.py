@@ -129,7 +129,7 @@ class Task(ABC, Generic[E, O]):
             self._notes.append(text)
 
     def counted(self) -> list[str]:
-        """What was counted so far, as sentences ("3 of 9,003 rows truncated to 512 tokens"). Override where you count."""
+        """What was counted so far, as sentences: "3 of 9,003 rows truncated to 512 tokens". Override to count."""
         return []
 
     @property

@@ -1,0 +1,238 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Conversations as tokens, and which of the tokens are answers.
+
+The text of a conversation is what the tokenizer's chat template makes of it, in training as in serving. An answer is
+found in it exactly: the conversation up to the answer, rendered as a prompt, must be the beginning of the conversation
+with the answer; what is added is the answer. Templates that mark answers themselves (``{% generation %}``) are
+believed. Every answer is learned up to its stop token: the special token behind it, found once on a probe conversation
+and checked on each row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunesmith.data.conversations import Message
+from tunesmith.errors import ModelError
+
+__all__ = ["PLAIN_TEMPLATE", "ChatTemplate", "Rendered"]
+
+PLAIN_TEMPLATE = (
+    "{% if bos_token %}{{ bos_token }}{% endif %}"
+    "{% for message in messages %}"
+    "{{ message['role'] | capitalize + ':\\n' + message['content'] | trim }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
+    "{{ '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:\\n' }}{% endif %}"
+)
+"""For tokenizers without a template: the role on a line of its own, then what is said; answers end with the end token.
+
+The line break between marker and text keeps them in separate tokens: a space would become part of the answer's first
+token in most vocabularies, and the prompt that ends with it would never have been seen in training.
+"""
+
+_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_PROBE = (Message("user", "Which color is the sky?"), Message("assistant", "Blue"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A conversation as tokens.
+
+    Attributes:
+        ids: int32 (L,); ends with the last supervised token, since nothing behind it is learned.
+        supervised: bool (L,): the token belongs to an answer, its stop token included.
+        merged: an answer's first token also holds the last characters of the prompt.
+    """
+
+    ids: np.ndarray[Any, np.dtype[np.int32]]
+    supervised: np.ndarray[Any, np.dtype[np.bool_]]
+    merged: bool = False
+
+
+class ChatTemplate:
+    """A tokenizer together with a template that has been checked.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        template: Jinja text.
+        name: of the model, for errors.
+
+    Raises:
+        ModelError: the template does not render, hides where answers are, or ends them without a stop token.
+    """
+
+    def __init__(self, tokenizer: Any, template: str, name: str) -> None:
+        self.tokenizer = tokenizer
+        self.template = template
+        self.name = name
+        self._marks_answers = _GENERATION.search(template) is not None
+        self._special = frozenset(tokenizer.all_special_ids) | {
+            token for token, added in tokenizer.added_tokens_decoder.items() if added.special
+        }
+        self.stop = self._find_stop()
+        self._reserved = re.compile("|".join(map(re.escape, self._special_texts())) or r"(?!)")
+
+    # ---- text ----------------------------------------------------------------------------------
+
+    def text(self, messages: Sequence[Message | Mapping[str, Any]], *, prompt: bool = False) -> str:
+        """The conversation as the template writes it; as a ``prompt`` with the opening of an answer at the end.
+
+        Raises:
+            ModelError: the template refuses these messages, e.g. a role it does not know.
+        """
+        from jinja2 import TemplateError
+
+        try:
+            rendered: str = self.tokenizer.apply_chat_template(
+                [_plain(message) for message in messages],
+                chat_template=self.template,
+                tokenize=False,
+                add_generation_prompt=prompt,
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise self._error("refuses a conversation", given=str(error).split("\n")[0]) from error
+        return rendered
+
+    def prompt_tokens(self, messages: Sequence[Message | Mapping[str, Any]]) -> list[int]:
+        """The tokens an answer to these messages goes on from."""
+        ids: list[int] = self._tokens(self.text(messages, prompt=True))[0]
+        return ids
+
+    def reserved_text(self, messages: Sequence[Message]) -> bool:
+        """Whether somebody says the text of a special token, which is then read as that token."""
+        return any(self._reserved.search(message.content) for message in messages)
+
+    # ---- answers -------------------------------------------------------------------------------
+
+    def render(self, messages: Sequence[Message]) -> list[Rendered]:
+        """The conversation to learn from: one item; one per answer where the template rewrites earlier turns.
+
+        Templates of reasoning models drop the thoughts of earlier answers once a new question is asked. Then each
+        answer is learned behind exactly the prompt that serving would give it.
+        """
+        answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
+        if self._marks_answers:
+            return [self._marked(messages[: answers[-1] + 1])]
+        spans = [self._span(messages, index) for index in answers]
+        whole = spans[-1][0]
+        if all(whole.startswith(text) for text, _ in spans):
+            return [self._supervise(whole, [(first, len(text)) for text, first in spans])]
+        return [self._supervise(text, [(first, len(text))]) for text, first in spans]
+
+    def _span(self, messages: Sequence[Message], index: int) -> tuple[str, int]:
+        """The conversation up to and including an answer, and where the answer starts in it."""
+        before = self.text(messages[:index], prompt=True)
+        after = self.text(messages[: index + 1])
+        if after.startswith(before):
+            return after, len(before)
+        common = next(i for i, (a, b) in enumerate(zip(before + "\0", after + "\1", strict=False)) if a != b)
+        raise self._error(
+            "does not open an answer in training as it does in a prompt, so it is unknown where answers begin",
+            given=f"prompt …{_around(before, common)}; with the answer …{_around(after, common)}",
+        )
+
+    def _supervise(self, text: str, spans: Sequence[tuple[int, int]]) -> Rendered:
+        ids, offsets = self._tokens(text)
+        supervised = np.zeros(len(ids), dtype=bool)
+        starts, ends = offsets[:, 0], offsets[:, 1]
+        merged = False
+        for first, last in spans:
+            inside = np.flatnonzero((ends > first) & (starts < last))
+            stops = [place for place in inside if ids[place] == self.stop]
+            if not stops:
+                raise self._error("ends an answer without its stop token", given=f"…{text[first:last][-60:]!r}")
+            supervised[inside[0] : stops[-1] + 1] = True
+            merged = merged or bool(starts[inside[0]] < first)
+        return _cut(ids, supervised, merged)
+
+    def _marked(self, messages: Sequence[Message]) -> Rendered:
+        """By the template's own marks; a stop token right behind an answer belongs to it."""
+        from jinja2 import TemplateError
+
+        try:
+            encoding = self.tokenizer.apply_chat_template(
+                [_plain(message) for message in messages],
+                chat_template=self.template,
+                return_dict=True,
+                return_assistant_tokens_mask=True,
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise self._error("refuses a conversation", given=str(error).split("\n")[0]) from error
+        ids: list[int] = encoding["input_ids"]
+        supervised = np.asarray(encoding["assistant_masks"], dtype=bool)
+        last = np.flatnonzero(supervised & ~np.append(supervised[1:], False))
+        for place in last:
+            if ids[place] != self.stop and place + 1 < len(ids) and ids[place + 1] == self.stop:
+                supervised[place + 1] = True
+            elif ids[place] != self.stop:
+                raise self._error(
+                    "ends an answer without its stop token", given=self.tokenizer.decode(ids[place - 9 :])
+                )
+        if not len(last):
+            raise self._error("marks nothing of a conversation as an answer", given=self.tokenizer.decode(ids)[:200])
+        return _cut(ids, supervised, False)
+
+    # ---- stop token ----------------------------------------------------------------------------
+
+    def _find_stop(self) -> int:
+        """The first special token behind the answer of a probe conversation."""
+        prompt, whole = self.text(_PROBE[:1], prompt=True), self.text(_PROBE)
+        if not self._marks_answers:
+            self._span(_PROBE, 1)
+        place = whole.rfind(_PROBE[1].content)
+        if place < 0:
+            raise self._error("leaves out the answer", given=repr(whole[-200:]))
+        ids, offsets = self._tokens(whole)
+        behind = [token for token, (start, _) in zip(ids, offsets.tolist(), strict=True) if start > place]
+        stop = next((token for token in behind if token in self._special), None)
+        if stop is None:
+            raise self._error(
+                "writes no special token behind an answer, so the model could not learn to stop",
+                given=repr(whole[len(prompt) :] or whole[-60:]),
+            )
+        return int(stop)
+
+    def _special_texts(self) -> list[str]:
+        return [text for text in self.tokenizer.convert_ids_to_tokens(sorted(self._special)) if text]
+
+    def _tokens(self, text: str) -> tuple[list[int], np.ndarray[Any, Any]]:
+        """Tokens, and the characters each covers, int64 (L, 2)."""
+        encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return encoding["input_ids"], np.asarray(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+
+    def _error(self, what: str, *, given: str) -> ModelError:
+        return ModelError(
+            f"the chat template of {self.name!r} {what}",
+            given=given,
+            expected="a template whose answers begin where its prompts end, and end with a special token",
+            fix=(
+                "repair chat_template in the model's tokenizer files,",
+                "or remove it there: a plain template is then used and saved with the model",
+            ),
+        )
+
+
+def _plain(message: Message | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(message, Mapping):
+        return dict(message)
+    plain: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        plain["tool_calls"] = [dict(call) for call in message.tool_calls]
+    return plain
+
+
+def _around(text: str, place: int) -> str:
+    return repr(text[max(0, place - 20) : place + 40])
+
+
+def _cut(ids: Sequence[int], supervised: np.ndarray[Any, Any], merged: bool) -> Rendered:
+    length = int(np.flatnonzero(supervised)[-1]) + 1
+    return Rendered(np.asarray(ids[:length], dtype=np.int32), supervised[:length], merged)

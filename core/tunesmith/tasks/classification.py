@@ -1,0 +1,261 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What classifying texts and classifying images have in common: labels, loss, answers, scores, report.
+
+Shapes: R rows of a batch, K labels, N rows of a split.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from tunesmith.errors import ModelError
+from tunesmith.recipe.schema import DataSection
+from tunesmith.tasks import metrics as figures
+from tunesmith.tasks.base import Batch, Encoded, Metric, Task
+from tunesmith.tasks.classification_report import label_table, mistakes, most_confused
+from tunesmith.tasks.labels import Labelled, learn_labels, rare_labels, unseen_labels
+from tunesmith.tasks.sections import Section, Table
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from tunesmith.models.source import ModelSource
+
+__all__ = ["CLASSIFICATION_METRICS", "THRESHOLD", "ClassOutput", "Classification"]
+
+X = TypeVar("X", bound=Labelled)
+
+THRESHOLD = 0.5
+"""Several labels per row: a label is given from this probability on."""
+
+CLASSIFICATION_METRICS = (
+    Metric(name="accuracy", greater_is_better=True, summary="share of rows whose label (whole set of labels) is right"),
+    Metric(name="macro_f1", greater_is_better=True, summary="mean F1 over the labels that occur"),
+    Metric(name="loss", greater_is_better=False, summary="mean cross-entropy per row, nats"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassOutput:
+    """What a classifier says about one row.
+
+    Attributes:
+        probabilities: float32 (K,); they sum to 1 unless a row may have several labels.
+        loss: cross-entropy of the row, nats; ``None`` where the labels are unknown.
+        truth: indices of the true labels; ``None`` where they are unknown.
+    """
+
+    probabilities: np.ndarray[Any, np.dtype[np.float32]]
+    loss: float | None
+    truth: tuple[int, ...] | None
+
+
+class Classification(Task[X, ClassOutput]):
+    """One label out of several; or, with lists of labels or a ``data.label_separator``, any number of them.
+
+    Loss per row: cross-entropy; with several labels the mean over the labels of the binary cross-entropies.
+    """
+
+    metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
+
+    def __init__(self, data: DataSection) -> None:
+        super().__init__(data)
+        self.label_separator = data.label_separator
+        self.multi_label = False
+        self.labels: tuple[str, ...] = ()
+        self._index: dict[str, int] = {}
+        self._training: Sequence[X] | None = None
+
+    # ---- rows ----------------------------------------------------------------------------------
+
+    def fit(self, examples: Sequence[X]) -> None:
+        self.multi_label = self.label_separator is not None or any(example.several for example in examples)
+        self._set_labels(learn_labels(examples, multi_label=self.multi_label))
+        rare = rare_labels(examples)
+        if rare is not None:
+            self.note(rare)
+        self._training = examples  # until build(): a tokenizer or image settings may have to be learned from them
+
+    def check(self, examples: Sequence[X], split: str) -> None:
+        error = unseen_labels(examples, self.labels, split)
+        if error is not None:
+            raise error
+
+    # ---- model ---------------------------------------------------------------------------------
+
+    def head_config(self) -> dict[str, Any]:
+        """Configuration of a head with this task's labels, in transformers' names."""
+        return {
+            "num_labels": len(self.labels),
+            "id2label": dict(enumerate(self.labels)),
+            "label2id": dict(self._index),
+            "problem_type": "multi_label_classification" if self.multi_label else "single_label_classification",
+        }
+
+    def encode_label(self, example: X) -> dict[str, np.ndarray[Any, Any]]:
+        """The feature ``label``: an index, or float32 (K,) of zeros and ones; nothing for an unlabelled example."""
+        if example.labels is None:
+            return {}
+        error = unseen_labels([example], self.labels, "given")
+        if error is not None:
+            raise error
+        found = [self._index[label] for label in example.labels]
+        if not self.multi_label:
+            return {"label": np.asarray(found[0], dtype=np.int64)}
+        ones = np.zeros(len(self.labels), dtype=np.float32)
+        ones[found] = 1
+        return {"label": ones}
+
+    def collate_labels(self, items: Sequence[Encoded]) -> torch.Tensor | None:
+        """Labels of a batch, int64 (R,) or float32 (R, K); ``None`` unless every row has its label."""
+        import torch
+
+        if not all("label" in item.features for item in items):
+            return None
+        return torch.from_numpy(np.stack([item.features["label"] for item in items]))
+
+    def logits(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """float32 (R, K)."""
+        logits: torch.Tensor = model(**batch.inputs).logits
+        return logits.float()
+
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        if batch.labels is None:
+            raise ValueError("this batch has no labels, so it has no loss")
+        return self._row_losses(self.logits(model, batch), batch.labels).sum()
+
+    def outputs(self, model: nn.Module, batch: Batch) -> list[ClassOutput]:
+        logits = self.logits(model, batch)
+        probabilities = (logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy()
+        if batch.labels is None:
+            return [ClassOutput(row, None, None) for row in probabilities]
+        losses = self._row_losses(logits, batch.labels).tolist()
+        truths = self._truths(batch.labels)
+        return [ClassOutput(*parts) for parts in zip(probabilities, losses, truths, strict=True)]
+
+    def _row_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        from torch.nn import functional
+
+        if self.multi_label:
+            return functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none").mean(-1)
+        return functional.cross_entropy(logits, labels, reduction="none")
+
+    def _truths(self, labels: torch.Tensor) -> list[tuple[int, ...]]:
+        if self.multi_label:
+            return [tuple(np.flatnonzero(row).tolist()) for row in labels.cpu().numpy()]
+        return [(index,) for index in labels.tolist()]
+
+    # ---- answers -------------------------------------------------------------------------------
+
+    def decide(self, output: ClassOutput) -> tuple[int, ...]:
+        """Indices of the labels given to a row: the most likely one, or all from ``THRESHOLD`` on."""
+        if self.multi_label:
+            return tuple(np.flatnonzero(output.probabilities >= THRESHOLD).tolist())
+        return (int(output.probabilities.argmax()),)
+
+    def answer(self, output: ClassOutput) -> dict[str, Any]:
+        by_label = dict(zip(self.labels, output.probabilities.astype(float).tolist(), strict=True))
+        decided = [self.labels[index] for index in self.decide(output)]
+        if self.multi_label:
+            return {"labels": decided, "probabilities": by_label}
+        return {"label": decided[0], "probability": by_label[decided[0]], "probabilities": by_label}
+
+    def score(self, outputs: Sequence[ClassOutput], examples: Sequence[X]) -> dict[str, float]:
+        truth, predicted = self._decisions(outputs)
+        loss = float(np.mean([output.loss for output in outputs if output.loss is not None], dtype=np.float64))
+        macro = figures.macro_f1(self._class_scores(truth, predicted))
+        if not self.multi_label:
+            accuracy = figures.accuracy(truth.argmax(1), predicted.argmax(1))
+            return {"accuracy": accuracy, "macro_f1": macro, "loss": loss}
+        return {
+            "accuracy": figures.exact_match(truth, predicted),
+            "macro_f1": macro,
+            "micro_f1": figures.micro_f1(truth, predicted),
+            "loss": loss,
+        }
+
+    def sections(self, outputs: Sequence[ClassOutput], examples: Sequence[X]) -> list[Section]:
+        pairs = [(o, e) for o, e in zip(outputs, examples, strict=True) if o.truth is not None]
+        if not pairs:
+            return []
+        truth, predicted = self._decisions([output for output, _ in pairs])
+        sections: list[Section] = []
+        if not self.multi_label:
+            counts = figures.confusion_matrix(truth.argmax(1), predicted.argmax(1), len(self.labels))
+            sections.append(most_confused(self.labels, counts))
+        sections.append(label_table(self.labels, self._class_scores(truth, predicted)))
+        sections.extend(self._mistakes(pairs))
+        return sections
+
+    @abstractmethod
+    def mistake_table(self, examples: Sequence[X], rows: Sequence[Sequence[str | float]], note: str) -> Table:
+        """The worst mistakes with what the model saw; ``rows`` holds true, predicted, probability, loss."""
+
+    def _mistakes(self, pairs: Sequence[tuple[ClassOutput, X]]) -> list[Section]:
+        wrong = [(output, example) for output, example in pairs if self.decide(output) != output.truth]
+        worst = mistakes([output.loss or 0.0 for output, _ in wrong])
+        if not worst:
+            return []
+        rows = [self._mistake_row(wrong[index][0]) for index in worst]
+        note = f"{len(wrong):,} of {len(pairs):,} rows are wrong; these have the greatest loss."
+        return [self.mistake_table([wrong[index][1] for index in worst], rows, note)]
+
+    def _mistake_row(self, output: ClassOutput) -> tuple[str | float, ...]:
+        decided = self.decide(output)
+        probability = float(output.probabilities[list(decided)].max()) if decided else float(output.probabilities.max())
+        return (self._names(output.truth or ()), self._names(decided), probability, output.loss or 0.0)
+
+    def _names(self, indices: tuple[int, ...]) -> str:
+        return ", ".join(self.labels[index] for index in indices) or "(none)"
+
+    def _decisions(self, outputs: Sequence[ClassOutput]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Truth and prediction of the labelled rows, both bool (N, K)."""
+        labelled = [output for output in outputs if output.truth is not None]
+        if not labelled:
+            raise ValueError("none of these rows has a label to score against")
+        truth = np.zeros((len(labelled), len(self.labels)), dtype=bool)
+        predicted = np.zeros_like(truth)
+        for row, output in enumerate(labelled):
+            truth[row, list(output.truth or ())] = True
+            predicted[row, list(self.decide(output))] = True
+        return truth, predicted
+
+    def _class_scores(self, truth: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any]) -> figures.ClassScores:
+        return figures.multi_label_scores(truth, predicted)
+
+    # ---- what is saved with the model ----------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "labels": list(self.labels),
+            "multi_label": self.multi_label,
+            "label_separator": self.label_separator,
+        }
+
+    def restore_labels(self, state: Mapping[str, Any], source: ModelSource) -> None:
+        """Labels from the saved state, or from the model's configuration where nothing was saved."""
+        from tunesmith.tasks.rendering import labels_of_config
+
+        saved = dict(state) if "labels" in state else labels_of_config(source)
+        labels = saved["labels"]
+        if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+            raise ModelError(
+                f"the labels saved with {source.name!r} cannot be used",
+                given=repr(labels)[:200],
+                expected="a list of texts",
+                fix="save the model again, or repair rendering.json",
+            )
+        self.multi_label = saved.get("multi_label") is True
+        self.label_separator = saved.get("label_separator") or self.label_separator
+        self._set_labels(tuple(labels))
+
+    def _set_labels(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+        self._index = {label: index for index, label in enumerate(labels)}
