@@ -52,7 +52,7 @@ def test_declaring_imports_nothing_heavy() -> None:
 
 def test_sheets_for_people(workbook: Path) -> None:
     result = CliRunner().invoke(app, [str(workbook)])
-    assert (result.exit_code, result.stdout) == (0, "März          1 rows  text, label\n")
+    assert (result.exit_code, result.stdout) == (0, "März          1 row   text, label\n")
 
 
 def test_sheets_for_programs(workbook: Path) -> None:
@@ -63,4 +63,4 @@ def test_sheets_for_programs(workbook: Path) -> None:
 def test_sheets_of_something_else(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [str(tmp_path / "none.xlsx")])
     assert isinstance(result.exception, DataError)
-    assert "none.xlsx: cannot be read" in str(result.exception)
+    assert "none.xlsx: cannot be read\n  given:    No such file or directory" in str(result.exception)

@@ -109,7 +109,7 @@ def test_an_error_in_a_cell_is_a_problem_and_the_other_rows_go_on(tmp_path: Path
 def test_a_filled_cell_beyond_the_header_is_a_problem(tmp_path: Path) -> None:
     path = make(tmp_path / "a.xlsx", [["text"], ["x", None, "lost?"]])
     assert [str(problem) for problem in rows_of(path)] == [
-        f"{path}:2: cell C2 is filled, and the header names 1 columns"
+        f"{path}:2: cell C2 is filled, and the header ends at column A"
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_filled_cell_beyond_the_header_is_a_problem(tmp_path: Path) -> None:
         ([["text", None, "label"], ["x", 1, "y"]], ["row 1: column B of the header has no name", "(empty)"]),
         ([["text", "text"], ["x", "y"]], ["duplicate column in the header: text", "rename one"]),
         ([["text", "label"]], ["has a header and no rows", "text, label"]),
-        ([], ["the workbook is empty", "1 sheets"]),
+        ([], ["the workbook is empty", "no filled cell in 'Sheet1'"]),
     ],
 )
 def test_an_unusable_sheet_is_explained(tmp_path: Path, rows: list[list[Any]], words: list[str]) -> None:
@@ -165,6 +165,14 @@ def test_a_packed_workbook(tmp_path: Path) -> None:
     packed = tmp_path / "a.xlsx.gz"
     packed.write_bytes(gzip.compress(whole.read_bytes()))
     assert [row.values for row in rows_of(packed) if isinstance(row, Row)] == [{"text": "x"}]
+
+
+def test_a_damaged_packed_workbook(tmp_path: Path) -> None:
+    whole = gzip.compress(make(tmp_path / "a.xlsx", [["text"], ["x"]]).read_bytes())
+    packed = tmp_path / "a.xlsx.gz"
+    for content in (whole[:-20], whole[:40] + bytes(40) + whole[80:], b"not gzip"):
+        packed.write_bytes(content)
+        assert "a.xlsx.gz: cannot be read" in error_of(packed)
 
 
 def test_list_sheets_shows_also_what_cannot_be_used(tmp_path: Path) -> None:

@@ -31,4 +31,4 @@ def sheets(
     width = max(len(sheet.name) for sheet in found)
     for sheet in found:
         columns = ", ".join(name or "(no name)" for name in sheet.columns) or "(empty)"
-        typer.echo(f"{sheet.name:<{width}}  {sheet.rows:>9,} rows  {columns}")
+        typer.echo(f"{sheet.name:<{width}}  {sheet.rows:>9,} {'row ' if sheet.rows == 1 else 'rows'}  {columns}")

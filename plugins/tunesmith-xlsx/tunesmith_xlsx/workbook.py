@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import io
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -95,7 +96,7 @@ def _only_sheet(path: Path, sheets: list[tuple[str, Iterator[_Line]]]) -> tuple[
     if not filled:
         raise DataError(
             f"{path}: the workbook is empty",
-            given=f"{len(sheets)} sheets without a filled cell",
+            given=f"no filled cell in {', '.join(repr(name) for name, _ in sheets)}",
             expected="one sheet with a header row and rows",
         )
     if len(filled) > 1:
@@ -150,8 +151,9 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
         if path.suffix.lower() == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read", given=str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:  # the last two and BadGzipFile from gzip
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise DataError(f"{path}: cannot be read", given=reason or str(error)) from error
     if content.startswith(_OLE_MAGIC):
         raise DataError(
             f"{path}: this is an old Excel file (.xls) or a workbook with a password",
@@ -240,7 +242,7 @@ def _row(path: Path, header: list[str], line: _Line) -> Row | Problem:
                 "program and save it",
             )
         if cell is not None and at >= len(header):
-            return Problem(origin, f"{place} is filled, and the header names {len(header)} columns")
+            return Problem(origin, f"{place} is filled, and the header ends at column {_letters(len(header) - 1)}")
     padded = [*cells, *[None] * (len(header) - len(cells))]
     return Row(dict(zip(header, padded, strict=False)), origin)
 
