@@ -156,7 +156,7 @@ class _Training:
             "device": f"{strategy.device.type}, {torch.get_num_threads()} threads",
         }
 
-    def _open(self, task: Task[Any, Any], source: ModelSource, model: nn.Module, splits: Splits, feed: Feed) -> Run:
+    def _open(self, task: Task[Any, Any], source: ModelSource, model: nn.Module, splits: Splits[Any], feed: Feed) -> Run:
         moving, every = count_parameters(model)
         facts = {
             "task": self.recipe.task,
@@ -192,7 +192,7 @@ class _Training:
         task: Task[Any, Any],
         model: nn.Module,
         strategy: Strategy,
-        splits: Splits,
+        splits: Splits[Any],
         items: dict[str, list[Encoded]],
         feed: Feed,
         facts: dict[str, str],
@@ -228,6 +228,7 @@ class _Training:
                     total_steps=feed.total_steps,
                     first_step=progress.step,
                     facts=_row_facts(splits, items) | facts,
+                    unit="tokens" if task.default_rows_per_batch is None else "rows",
                 )
             )
             if not resumed:
@@ -269,7 +270,7 @@ def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _row_facts(splits: Splits, items: dict[str, list[Encoded]]) -> dict[str, str]:
+def _row_facts(splits: Splits[Any], items: dict[str, list[Encoded]]) -> dict[str, str]:
     counts = {name: len(getattr(splits, name)) for name in ("train", "validation", "test")}
     rows = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     tokens = sum(item.length for item in items["train"])

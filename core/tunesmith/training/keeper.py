@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 from tunesmith.data import Splits
 from tunesmith.evaluate import Evaluation, evaluate_items
@@ -29,7 +30,7 @@ class Keeper:
 
     run: Run
     job: Job
-    splits: Splits
+    splits: Splits[Any]
     items: dict[str, list[Encoded]]
     tell: Teller
     stop: Flag

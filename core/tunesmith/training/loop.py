@@ -137,7 +137,7 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
         part = part.to(device)
         with autocast(precision, device):
             share = job.task.loss(job.model, part) / targets
-        share.backward()
+        share.backward()  # type: ignore[no-untyped-call]
         loss += share.detach()
     norm = nn.utils.clip_grad_norm_(_moving(job.model), job.recipe.train.max_grad_norm, foreach=True)
     result = StepResult(job.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
