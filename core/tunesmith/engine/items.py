@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from tunesmith.data.batches import batch_order
 from tunesmith.tasks.base import Encoded, Task
 
 __all__ = ["TOKENS_PER_BATCH", "run_items"]
@@ -39,13 +41,11 @@ def run_items(
         tokens_per_batch: budget of a batch, padding included. Default: the task's rows, else 4096 tokens.
         rows_per_batch: rows of a batch instead.
     """
-    from tunesmith.data.batches import batch_order
-
     if tokens_per_batch is None and rows_per_batch is None:
         rows_per_batch = task.default_rows_per_batch
         tokens_per_batch = None if rows_per_batch else TOKENS_PER_BATCH
     outputs: list[Any] = [None] * len(items)
-    lengths = [item.length for item in items]
+    lengths = np.asarray([item.length for item in items], dtype=np.int64)
     was_training = model.training
     model.eval()
     try:

@@ -37,7 +37,8 @@ class NativeEngine:
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any) -> None:
-        self._model: Any = model.eval()
+        self._model: Any = model
+        self._model.eval()
         self._tokenizer = tokenizer
         self._lock = threading.Lock()
         self._closed = False

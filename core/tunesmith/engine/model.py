@@ -1,0 +1,339 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""A trained model, ready for use from Python: ``tunesmith.load(path)`` gives a :class:`Model`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from tunesmith.data.rows import Row
+from tunesmith.engine.inputs import parse_inputs, prompt_of
+from tunesmith.engine.items import run_items
+from tunesmith.engine.native import NativeEngine
+from tunesmith.engine.requests import GenerateRequest, Sampling, Token
+from tunesmith.errors import DataError, ModelError, Problem
+from tunesmith.tasks.base import Encoded, Task
+
+if TYPE_CHECKING:
+    from tunesmith.models.source import ModelSource
+    from tunesmith.recipe.schema import DataSection
+    from tunesmith.registry import Registry
+
+__all__ = ["MAX_NEW_TOKENS", "Model", "load"]
+
+MAX_NEW_TOKENS = 128
+"""Longest answer where nobody says how long."""
+
+_ROW_KEYS = ("format", "columns", "encoding", "label_separator", "text_unit")
+
+logger = logging.getLogger(__name__)
+
+Message = Mapping[str, Any]
+
+
+def load(name_or_path: str | Path, *, device: str = "auto", registry: Registry | None = None) -> Model:
+    """Load a run, a model folder, a named model (``tunesmith/tiny``) or a hub id.
+
+    Args:
+        name_or_path: which model.
+        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        registry: where named models and tasks are looked up. Default: the process's registry.
+
+    Raises:
+        ModelError: it cannot be used: no such model, unsafe or truncated files, no weights, no such device.
+        OfflineError: it has to come from the hub, and the hub cannot be reached.
+        PluginError: the plugin with its task is missing or broken.
+    """
+    from tunesmith.models import find_model_by_name
+    from tunesmith.registry import get_registry
+    from tunesmith.tasks.rendering import open_task, task_name
+
+    registry = registry or get_registry()
+    place = _device(device)
+    source = find_model_by_name(str(name_or_path), registry)
+    task, module = open_task(source, registry)
+    name = task_name(task, registry).removeprefix("tunesmith/")
+    task.data = _as_trained(task.data, Path(name_or_path).expanduser())
+    return Model(task, module, source=source, task_name=name, device=place)
+
+
+class Model:
+    """A model with the task it was trained for. Threads may share it; it prints nothing and holds no global state.
+
+    Made by :func:`load`.
+
+    Attributes:
+        task: name of the task, e.g. ``text-classification``.
+        name: the model as it was asked for.
+        path: the folder it was loaded from; ``None`` if it did not come from one.
+        device: where it computes.
+        definition: the task object: columns, rendering, scores.
+        module: the network.
+    """
+
+    def __init__(
+        self, task: Task[Any, Any], module: nn.Module, *, source: ModelSource, task_name: str, device: torch.device
+    ) -> None:
+        self.task = task_name
+        self.name = source.name
+        self.path: Path | None = source.folder
+        self.device = device
+        self.definition = task
+        self.module = module.to(device).eval()
+        self.lock = threading.RLock()
+        """Held while the task object or the network is used; tokenizers may not be entered by two threads."""
+        self._engine = NativeEngine(self.module, self._part("tokenizer")) if task.generates else None
+        self._told: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: {self.task} on {self.device}>"
+
+    # ---- answers to rows -----------------------------------------------------------------------
+
+    def predict(
+        self,
+        rows: Iterable[Mapping[str, Any] | Row | str] | Mapping[str, Any] | Row | str,
+        *,
+        columns: Mapping[str, str] | None = None,
+        tokens_per_batch: int | None = None,
+        max_new_tokens: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """An answer to every row, in the rows' order.
+
+        A classifier answers ``{"label": …, "probability": …, "probabilities": {…}}`` (with several labels a row:
+        ``labels`` and ``probabilities``). A language model answers ``{"text": …}``, its greedy answer.
+
+        Args:
+            rows: one row or many: mappings with the task's columns; or the input alone: a text, for images a path,
+                bytes or an array.
+            columns: the task's word to your column's name, e.g. ``{"text": "body"}``. Default: as in training.
+            tokens_per_batch: rows of like length are computed together within this budget. Default: 4096, images:
+                the task's rows per batch.
+            max_new_tokens: language models: longest answer. Default: 128, or what the context leaves.
+
+        Raises:
+            DataError: rows that cannot be read, all of them named.
+            ModelError: a prompt does not fit into the model's context.
+        """
+        task = self.definition
+        with self.lock:
+            examples = parse_inputs(task, rows, columns)
+        if task.generates:
+            return [self._complete(example, number, max_new_tokens) for number, example in enumerate(examples)]
+        with self.lock:
+            items = self._encode(examples)
+            outputs = run_items(self.module, task, items, device=self.device, tokens_per_batch=tokens_per_batch)
+            answers = [task.answer(output) for output in outputs]
+        by_row: list[list[dict[str, Any]]] = [[] for _ in examples]
+        for item, answer in zip(items, answers, strict=True):
+            by_row[item.row].append(answer)
+        return [parts[0] if len(parts) == 1 else {"parts": parts} for parts in by_row]
+
+    def _encode(self, examples: Sequence[Any]) -> list[Encoded]:
+        task = self.definition
+        items = task.encode_all(examples)
+        left_out = sorted(set(range(len(examples))) - {item.row for item in items})
+        if left_out:
+            problems = [Problem(examples[row].origin, "longer than the model reads") for row in left_out]
+            raise DataError(
+                f"{len(left_out):,} of {len(examples):,} rows cannot be predicted",
+                fix="shorten these rows or leave them out",
+                problems=problems,
+            )
+        for note in task.notes:
+            if note not in self._told:
+                self._told.add(note)
+                logger.warning("%s: %s", self.name, note)
+        return items
+
+    def _complete(self, example: Any, number: int, max_new_tokens: int | None) -> dict[str, Any]:
+        try:
+            return {"text": self.generate(prompt_of(example), max_new_tokens=max_new_tokens, greedy=True)}
+        except ModelError as error:
+            where = getattr(example, "origin", f"rows[{number}]")
+            raise ModelError(
+                f"{where}: {error.what}", given=error.given, expected=error.expected, fix=error.fix
+            ) from error
+
+    # ---- text ----------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompt: str | Sequence[Message],
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        greedy: bool = False,
+        stop: Sequence[str] = (),
+    ) -> str:
+        """What the model goes on with.
+
+        Args:
+            prompt: a text (may be empty: the model begins by itself), or for chat models the messages so far; a text
+                given to a chat model is one message of the user.
+            max_new_tokens: longest answer in tokens. Default: 128, or what the context leaves.
+            temperature: 0 is greedy. Default: the model's own setting, else 1.
+            top_k: draw from the k likeliest tokens; 0 is all. Default: the model's own setting, else 0.
+            top_p: draw from the smallest set of this probability. Default: the model's own setting, else 1.
+            seed: the same seed gives the same text.
+            greedy: always the likeliest token; no random draw.
+            stop: texts that end the answer; they are not part of it.
+
+        Raises:
+            ModelError: the model does not generate text, or prompt and answer do not fit into its context.
+            ValueError: a setting out of its range, or ``greedy`` together with settings of a random draw.
+        """
+        settings = self._sampling(temperature, top_k, top_p, seed, greedy)
+        return "".join(token.text for token in self.tokens(prompt, settings, max_new_tokens=max_new_tokens, stop=stop))
+
+    def stream(
+        self,
+        prompt: str | Sequence[Message],
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        greedy: bool = False,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """As :meth:`generate`, piece by piece as the text becomes certain. Closing the iterator ends the work."""
+        settings = self._sampling(temperature, top_k, top_p, seed, greedy)
+        tokens = self.tokens(prompt, settings, max_new_tokens=max_new_tokens, stop=stop)
+        return (token.text for token in tokens if token.text)
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        greedy: bool = False,
+        stop: Sequence[str] = (),
+    ) -> str:
+        """The assistant's next message.
+
+        Args:
+            messages: the conversation so far, ``{"role": "user", "content": …}`` and so on; the rest as in
+                :meth:`generate`.
+
+        Raises:
+            ModelError: the model was not trained to chat, or the conversation does not fit into its context.
+        """
+        settings = self._sampling(temperature, top_k, top_p, seed, greedy)
+        tokens = self.tokens(messages, settings, max_new_tokens=max_new_tokens, stop=stop)
+        return "".join(token.text for token in tokens)
+
+    def tokens(
+        self,
+        prompt: str | Sequence[Message],
+        sampling: Sampling,
+        *,
+        max_new_tokens: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[Token]:
+        """As :meth:`generate`, with ids, log-probabilities and the reason of the end."""
+        engine = self._engine_or_raise()
+        with self.lock:
+            ids = self._prompt_tokens(prompt)
+            stop_tokens = frozenset(self._part("stop_tokens")())
+        if max_new_tokens is None:
+            # At least 1, so that a prompt that fills the context meets the engine's own words.
+            room = MAX_NEW_TOKENS if engine.context is None else engine.context - len(ids)
+            max_new_tokens = max(1, min(MAX_NEW_TOKENS, room))
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        return engine.generate(
+            GenerateRequest(
+                prompt=tuple(ids),
+                max_new_tokens=max_new_tokens,
+                sampling=sampling,
+                stop_tokens=stop_tokens,
+                stop_strings=stops,
+            )
+        )
+
+    @property
+    def chats(self) -> bool:
+        """Whether it answers conversations."""
+        return self.definition.generates and not any(column.name == "text" for column in self.definition.columns)
+
+    def _prompt_tokens(self, prompt: str | Sequence[Message]) -> list[int]:
+        if isinstance(prompt, str):
+            prompt = [{"role": "user", "content": prompt}] if self.chats else prompt
+        elif not self.chats:
+            raise ModelError(
+                "this model goes on with text; it has not learned to answer messages",
+                given=f"messages, for a model of the task {self.task}",
+                expected="a text",
+                fix="use generate(text), or fine-tune it with `task: chat` on conversations first",
+            )
+        ids: list[int] = self._part("prompt_tokens")(prompt)
+        return ids
+
+    def _sampling(
+        self, temperature: float | None, top_k: int | None, top_p: float | None, seed: int, greedy: bool
+    ) -> Sampling:
+        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        if greedy:
+            clash = [name for name, value in given.items() if value is not None]
+            if clash:
+                raise ValueError(
+                    f"greedy draws nothing, so {', '.join(clash)} cannot be given with it; give one or the other"
+                )
+            return Sampling(temperature=0, seed=seed)
+        saved: Mapping[str, Any] = getattr(self.definition, "generation", {})
+        chosen = {name: saved.get(name) if value is None else value for name, value in given.items()}
+        settings: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+        return Sampling(seed=seed, **settings)
+
+    def _engine_or_raise(self) -> NativeEngine:
+        if self._engine is None:
+            raise ModelError(
+                "this model does not generate text",
+                given=f"{self.name}, a model of the task {self.task}",
+                expected="a language model (task causal-lm or chat)",
+                fix="use predict(rows) in Python, or `tunesmith predict`",
+            )
+        return self._engine
+
+    def _part(self, name: str) -> Any:
+        """What the tasks of language models have beyond the common contract."""
+        return getattr(self.definition, name)
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise ModelError("no such device", given=wanted, expected="auto, cpu or cuda")
+    has_gpu = torch.cuda.is_available()
+    if wanted == "cuda" and not has_gpu:
+        raise ModelError(
+            "no CUDA device is available to PyTorch",
+            given="device: cuda",
+            expected=f"a CUDA build of PyTorch and a visible GPU; this is PyTorch {torch.__version__}",
+            fix="use device cpu or auto, or check `tunesmith doctor`",
+        )
+    return torch.device("cuda" if wanted != "cpu" and has_gpu else "cpu")
+
+
+def _as_trained(data: DataSection, folder: Path) -> DataSection:
+    """How the rows of a run looked, so that the same file can be scored and predicted without saying it again."""
+    if not (folder / "run.json").is_file():
+        return data
+    from tunesmith.runs import Run
+
+    learned = Run.open(folder).recipe().data
+    return data.model_copy(update={name: getattr(learned, name) for name in _ROW_KEYS})
