@@ -104,7 +104,7 @@ def _import(kind: str, provided: Provided) -> object:
             expected="a module that can be imported and an attribute in it",
             fix=[
                 "see `tunesmith plugins list --check` for the whole traceback",
-                f"then update or uninstall {provided.distribution}",
+                f"then update or reinstall {provided.distribution}",
             ],
         ) from error
 

@@ -113,7 +113,7 @@ def _refuse_unmarked(plugin: object, attribute: str) -> None:
     if attribute in HOOKS:
         raise Refused(f"the function {attribute} is not marked; put @hookimpl (from tunesmith.plugin) above it")
     if hint := _did_you_mean(attribute):  # anything further off is the plugin's own function
-        raise Refused(f"unknown hook {attribute!r}{hint}, and it is not marked @hookimpl")
+        raise Refused(f"{attribute!r} is no hook and not marked @hookimpl{hint}")
 
 
 def _did_you_mean(hook: str) -> str:

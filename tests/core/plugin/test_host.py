@@ -201,7 +201,7 @@ def test_a_hook_of_a_later_version_may_be_optional(candidate: MakeCandidate) -> 
         ),
         (
             "tunesmith_task",
-            "unknown hook 'tunesmith_task'; did you mean 'tunesmith_tasks'?, and it is not marked @hookimpl",
+            "'tunesmith_task' is no hook and not marked @hookimpl; did you mean 'tunesmith_tasks'?",
         ),
     ],
 )
