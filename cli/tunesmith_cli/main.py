@@ -8,6 +8,7 @@ request (Ctrl-C); 141 whoever read our output went away.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -18,6 +19,7 @@ import typer
 
 from tunesmith import __version__
 from tunesmith.errors import StoppedError, TunesmithError
+from tunesmith_cli.logs import shown
 from tunesmith_cli.root import PipeClosedError, RootGroup
 from tunesmith_cli.settings import Debug, Quiet, Settings
 
@@ -75,7 +77,8 @@ def main(args: Sequence[str] | None = None) -> int:
 def _run(args: list[str], settings: Settings) -> int:
     # typer would print usage errors in a shape of its own (standalone_mode) and turn a closed pipe into a bug.
     command = typer.main.get_command(app)
-    code = command.main(args, prog_name="tunesmith", standalone_mode=False, obj=settings)
+    with shown(settings):
+        code = command.main(args, prog_name="tunesmith", standalone_mode=False, obj=settings)
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
 
@@ -111,8 +114,6 @@ def _bug(error: Exception) -> str:
 
 def _pipe_closed() -> int:
     # `tunesmith predict … | head` is no error. Python would complain once more when it flushes at exit.
-    try:
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass
     return PIPE_CLOSED

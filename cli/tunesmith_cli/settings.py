@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Columns", "Debug", "Json", "Quiet", "Settings", "column_mapping"]
+__all__ = ["Columns", "Debug", "Format", "Json", "Quiet", "Settings", "column_mapping"]
 
 
 @dataclass(slots=True)
@@ -54,6 +54,11 @@ Columns = Annotated[
     typer.Option(
         "--columns", metavar="NAME=COLUMN", help="What the task reads = your column, e.g. text=body. Repeatable."
     ),
+]
+
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="READER", help="How to read the rows (`tunesmith readers list`)."),
 ]
 
 

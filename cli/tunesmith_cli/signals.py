@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 __all__ = ["stop_on_signals"]
@@ -51,7 +51,5 @@ def _say(text: str) -> None:
     line = f"{text}\n" if text else ""
     if sys.stderr.isatty():
         line = f"\r\x1b[2K{_SHOW_CURSOR if not text else ''}{line}"
-    try:
+    with suppress(OSError):  # nobody is listening any more; stopping goes on
         os.write(2, line.encode())
-    except OSError:  # nobody is listening any more; stopping goes on
-        pass

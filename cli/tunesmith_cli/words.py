@@ -48,10 +48,9 @@ def figures(metrics: Mapping[str, float]) -> str:
 
 def size(number: float) -> str:
     """Bytes as ``512 B``, ``1.5 MB``, ``23 GB`` (powers of 1000, as disks are sold)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 999.5:
-            break
+    units = ["TB", "GB", "MB", "kB", "B"]
+    unit = units.pop()
+    while number >= 999.5 and units:
         number /= 1000
-    else:
-        unit = "TB"
+        unit = units.pop()
     return f"{number:.1f} {unit}" if number < 9.95 and unit != "B" else f"{number:.0f} {unit}"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from tunesmith.plugin import CheckpointSaved, Evaluated, Event, RunFinished, RunNote, RunStarted, StepDone
 from tunesmith_cli.progress import LiveProgress, PlainProgress, Progress, progress_for
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tunesmith_cli.screen import Screen, json_text
 from tunesmith_cli.settings import Settings
 

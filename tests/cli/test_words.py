@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from tunesmith_cli.words import count, duration, figure, figures, size
 
 

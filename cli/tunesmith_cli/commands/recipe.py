@@ -31,24 +31,20 @@ def new(
     debug: Debug = False,
 ) -> None:
     """Print a commented recipe to start from."""
-    from tunesmith.errors import OutputError
     from tunesmith.recipe import starter_recipe
+    from tunesmith.registry import get_registry
+    from tunesmith_cli.output import opened
     from tunesmith_cli.screen import Screen
 
     screen = Screen(ctx.find_object(Settings) or Settings())
+    get_registry().find("task", task)  # a recipe for a task that is not there would be no start
     text = starter_recipe(task)
     if out is None:
         screen.result(text.rstrip("\n"))
         return
-    try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise OutputError(
-            "the file exists", given=out, expected="a name that is free", fix="choose another --out"
-        ) from None
-    except OSError as error:
-        raise OutputError(f"the file cannot be written: {error.strerror}", given=out) from error
+    with opened(out) as file:
+        assert file is not None
+        file.write(text)
     screen.note(f"wrote {out}; fill in your files, then: tunesmith train {out}")
 
 

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""`tunesmith predict`: rows in, answers out, one JSON object a line, in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from tunesmith_cli.settings import Columns, Debug, Format, Quiet, Settings, column_mapping
+
+if TYPE_CHECKING:
+    from tunesmith.data.rows import Row
+    from tunesmith.engine import Model
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def predict(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run, a model folder, a named model or a hub id.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="A file, pattern, folder or dataset; - is a pipe.", show_default=False)
+    ] = "-",
+    columns: Columns = None,
+    format_name: Format = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write here; an existing file is left alone.")
+    ] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Answer rows, and print the answers as JSON lines, in order.
+
+    From a pipe: JSON lines if the first line is a JSON object, else each line is a text. A .txt file is read line
+    by line too. Classifiers give label and probabilities.
+    """
+    import tunesmith
+    from tunesmith_cli.output import opened
+    from tunesmith_cli.screen import Screen, json_text
+
+    screen = Screen(ctx.find_object(Settings) or Settings())
+    mapping = column_mapping(columns)
+    if source == "-" and sys.stdin.isatty():
+        screen.note("reading rows from the keyboard, one a line; Ctrl-D ends")
+    loaded = tunesmith.load(model)
+    answered = 0
+    with opened(out) as file:
+        target: TextIO = screen.out if file is None else file
+        ascii_only = file is None and screen.ascii_only
+        for batch in _batches(loaded, source, mapping, format_name):
+            for answer in _answers(loaded, batch, mapping):
+                print(json_text(answer, ascii_only=ascii_only), file=target)
+                answered += 1
+            target.flush()
+    if out is not None:
+        screen.note(f"{answered:,} answers in {out}")
+
+
+def _batches(model: Model, source: str, mapping: dict[str, str], format_name: str | None) -> Iterator[list[Row]]:
+    from tunesmith_cli.inputs import from_file, from_pipe
+
+    if source != "-":
+        learned = model.definition.data
+        yield from from_file(source, learned.model_copy(update={"format": format_name, "text_unit": "line"}))
+        return
+    as_json = None if format_name is None else format_name.rpartition("/")[2] in ("json", "jsonl")
+    word = next((column.name for column in model.definition.columns if not column.target), "messages")
+    pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    yield from from_pipe(pipe, mapping.get(word, word), as_json=as_json)
+
+
+def _answers(model: Model, batch: list[Row], mapping: dict[str, str]) -> Iterator[dict[str, object]]:
+    # Text is made row by row anyway: print each answer as it is done.
+    parts = [[row] for row in batch] if model.definition.generates else [batch]
+    for part in parts:
+        yield from model.predict(part, columns=mapping or None)

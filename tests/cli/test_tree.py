@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The commands and flags, pinned: flags may be added, these stay. The reference page names each of them."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from tunesmith_cli.main import app
+from tunesmith_cli.root import BUILT_IN
+
+GLOBAL = {"--debug"}
+TREE: dict[str, set[str]] = {
+    "": {"--version", "--quiet", "-q", "--debug"},
+    "quickstart": {"--out", "--quiet", "-q", "--json"},
+    "train": {"RECIPE", "--set", "--resume", "--task", "--model", "--train", "--test", "--validation", "--text"}
+    | {"--label", "--method", "--out", "--quiet", "-q", "--json"},
+    "evaluate": {"MODEL", "--data", "--columns", "--format", "--quiet", "-q", "--json"},
+    "predict": {"MODEL", "FILE", "--columns", "--format", "--out", "--quiet", "-q"},
+    "generate": {"MODEL", "--prompt", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}
+    | {"--stop", "--json"},
+    "chat": {"MODEL", "--system", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}
+    | {"--quiet", "-q"},
+    "runs": set(),
+    "runs list": {"FOLDER", "--json"},
+    "runs show": {"RUN", "--json"},
+    "runs compare": {"RUN...", "--json"},
+    "recipe": set(),
+    "recipe new": {"TASK", "--out"},
+    "recipe schema": set(),
+    "tasks": set(),
+    "tasks list": {"--json"},
+    "datasets": set(),
+    "datasets list": {"--json"},
+    "models": set(),
+    "models list": {"--json"},
+    "readers": set(),
+    "readers list": {"--json"},
+    "plugins": set(),
+    "plugins list": {"--check", "--json"},
+    "doctor": {"--json"},
+}
+
+
+def tree() -> dict[str, set[str]]:
+    found = {"": flags(typer.main.get_command(app))}
+    for name, spec in BUILT_IN.items():
+        module, _, attribute = spec.target.partition(":")
+        command = typer.main.get_command(getattr(import_module(module), attribute))
+        found[name] = flags(command)
+        if isinstance(command, TyperGroup):
+            found |= {f"{name} {child}": flags(each) for child, each in command.commands.items()}
+    return found
+
+
+def flags(command: object) -> set[str]:
+    names: set[str] = set()
+    for param in command.params:  # type: ignore[attr-defined]
+        if param.param_type_name == "argument":
+            names.add((param.metavar or param.name).strip("[]"))
+        else:
+            names.update(param.opts)
+    return names - {"--install-completion", "--show-completion"}
+
+
+def test_the_command_tree_stays() -> None:
+    found = tree()
+    assert found.keys() == TREE.keys()
+    for name, expected in TREE.items():
+        assert expected | (GLOBAL if found[name] else set()) == found[name], name
+
+
+@pytest.mark.parametrize("name", sorted(TREE))
+def test_the_reference_names_every_command_and_flag(name: str, root: Path) -> None:
+    page = (root / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    heading = f"## `tunesmith {name}`" if name else "## Options of every command"
+    assert f"{heading}\n" in page.replace("###", "##")
+    section = page.split(f"{heading}\n", 1)[1].split("\n## ", 1)[0].split("\n### ", 1)[0]
+    shared = page.split("## Options of every command\n", 1)[1].split("\n## ", 1)[0]
+    for flag in TREE[name]:
+        assert flag.strip(".") in section or f"`{flag}`" in shared, f"{flag} of tunesmith {name} is not on the page"
