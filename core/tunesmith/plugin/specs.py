@@ -133,8 +133,10 @@ class ModelSpec(Spec):
 
     Attributes:
         weights: ``True``: the target is a function ``() -> pathlib.Path``, the model's folder.
-            ``False``: the target is a function ``(ScratchOptions) -> PreTrainedModel``, used as
-            ``scratch:NAME`` or ``scratch:NAME-SIZE``.
+            ``False``: the target is a function ``(ScratchOptions) -> PreTrainedConfig``, used as
+            ``scratch:NAME`` or ``scratch:NAME-SIZE``; the task chooses the head. For an architecture that
+            transformers does not have, the configuration's class says ``model_type`` (the full name with
+            ``-`` for ``/``) and ``heads`` (``{"image-classification": "MyNet"}``: classes in its module).
         license: SPDX identifier of the weights' licence (weights only).
     """
 
