@@ -169,7 +169,7 @@ def _content(value: Any, where: str, *, may_be_empty: bool = False) -> str:
 def _alpaca(values: Mapping[str, Any]) -> list[Message]:
     asked = _content(values["instruction"], "instruction")
     about = values.get("input")
-    if about is not None and about != "":
+    if about is not None and not (isinstance(about, str) and not about.strip()):
         asked = f"{asked}\n\n{_content(about, 'input')}"
     answer = [Message("assistant", _content(values["output"], "output"))] if values.get("output") is not None else []
     return [*_system(values), *_history(values.get("history")), Message("user", asked), *answer]
@@ -189,6 +189,8 @@ def _history(pairs: Any) -> Iterable[Message]:
 
 def _prompt(values: Mapping[str, Any]) -> list[Message]:
     answers = [name for name in _ANSWERS if values.get(name) is not None]
+    if answers[:1] == ["completion"]:  # the task's own word, perhaps mapped from a column that is still there
+        answers = ["completion"]
     if len(answers) > 1:
         raise RowError(f"several answers to one prompt: {', '.join(answers)}; map one: data.columns.completion=COLUMN")
     asked = Message("user", _content(values["prompt"], "prompt"))

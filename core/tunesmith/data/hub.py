@@ -240,7 +240,8 @@ def _of_split(reference: HubReference, data: Sequence[str], prefix: str) -> list
         chosen = next(iter(by_split.values()), list(data))
     else:
         wanted = re.compile(rf"(?:^|[/_.-]){re.escape(reference.split)}(?=[/_.-])")
-        chosen = by_split.get(reference.split) or [name for name in data if wanted.search(name.removeprefix(prefix))]
+        exact = [name for name in data if wanted.search(name.removeprefix(prefix))]
+        chosen = exact or by_split.get(_split_of(reference.split) or "", [])
     if not chosen:
         raise DataError(
             f"{reference.text}: no data files of this split",

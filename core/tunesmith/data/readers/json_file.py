@@ -64,7 +64,7 @@ def _line_rows(path: Path, lines: Iterator[str] | list[str]) -> Iterator[Row | P
         try:
             value, end, faults = decoder.decode(text, 0)
             if end != len(text):
-                raise json.JSONDecodeError("Extra data", text, end)
+                raise json.JSONDecodeError("Extra data", text, len(text) - len(text[end:].lstrip()))
         except json.JSONDecodeError as error:
             yield Problem(origin, f"not JSON at column {error.colno + line.index(text)}: {error.msg}{_hint(text)}")
         except (ValueError, RecursionError) as error:

@@ -101,16 +101,16 @@ def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:
     try:
+        "a".encode(encoding)  # refuses codecs that are not for text, such as base64
         codec = codecs.lookup(encoding)
-        decoder = codec.incrementaldecoder("strict")  # None for codecs that are not text
-    except (LookupError, TypeError):
+    except (LookupError, ValueError):
         raise DataError(
             f"data.encoding: no text encoding is called {encoding!r}",
             given=encoding,
             expected="a name that Python knows, e.g. utf-8, cp1252, utf-16, gb18030, shift_jis",
         ) from None
-    if codec.name == "utf-8":
-        decoder = codecs.getincrementaldecoder("utf-8-sig")("strict")  # drops a byte order mark
+    # utf-8-sig drops a byte order mark
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if codec.name == "utf-8" else codec.name)("strict")
 
     fed = lines = 0
     for chunk in _chunks(path):
