@@ -47,6 +47,7 @@ class ModelSource:
         revision: the hub commit, where it came from the hub.
         digest: ``sha256:…`` over the weight files; empty for scratch.
         trust_remote_code: as the recipe says; False by default.
+        seed: of layers that have to be initialized because the weights lack them (a new head, an adapter).
     """
 
     name: str
@@ -57,3 +58,4 @@ class ModelSource:
     revision: str | None = None
     digest: str = ""
     trust_remote_code: bool = False
+    seed: int = 0

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Which weights move: all of them, the output layer, or low-rank adapters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tunesmith.errors import ModelError
+from tunesmith.models.adapters import add_adapter, head_modules, is_adapted, resume_adapter
+from tunesmith.recipe.schema import MethodSection
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["apply_method", "count_parameters"]
+
+
+def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = None) -> nn.Module:
+    """Set what is trainable.
+
+    - ``full``: every parameter.
+    - ``head``: the output layer, that is, what lies outside the base model, and layers the checkpoint did not hold.
+    - ``lora``: adapters of rank 16 and alpha 2 × rank around every linear layer below the output, no dropout; a
+      classification head is trained and saved with them. Only linear layers are adapted: of a convolutional net those
+      of its body. A model that is an adapter already goes on training it.
+
+    Args:
+        model: from ``load_weights``; changed in place.
+        method: of the recipe.
+        seed: of the adapters' initial weights; default: the one the model was loaded with.
+
+    Returns:
+        The model, or the ``PeftModel`` around it.
+
+    Raises:
+        ModelError: the method cannot be used with this model; the message says which can.
+    """
+    if is_adapted(model):
+        if method.name == "lora":
+            return resume_adapter(model, method)
+        raise ModelError(
+            f"The model is an adapter over another model, and method: {method.name} cannot train it",
+            given=f"method: {method.name}",
+            expected="method: lora, which goes on training the adapter",
+            fix="use method: lora, or name the model under the adapter",
+        )
+    if method.name == "lora":
+        return add_adapter(model, method, seed=getattr(model, "_tunesmith_seed", 0) if seed is None else seed)
+    trainable = None if method.name == "full" else _head_parameters(model)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = trainable is None or name in trainable
+    return model
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """How many numbers are trained, and how many there are; shared weights count once."""
+    parameters = list(model.parameters())
+    return sum(one.numel() for one in parameters if one.requires_grad), sum(one.numel() for one in parameters)
+
+
+def _head_parameters(model: Any) -> set[str]:
+    output = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    if output is not None:
+        inputs = model.get_input_embeddings()
+        if inputs is not None and output.weight is inputs.weight:
+            raise ModelError(
+                "method: head trains the output layer alone, and in this model it is also the input embedding",
+                given=f"{type(model).__name__} with tie_word_embeddings",
+                expected="a model whose output layer is a matrix of its own",
+                fix="use method: lora (few trainable weights) or method: full",
+            )
+        inside = {id(parameter) for parameter in output.parameters()}
+        return {name for name, parameter in model.named_parameters() if id(parameter) in inside}
+    heads = tuple(f"{name}." for name in head_modules(model))
+    found = {name for name, _ in model.named_parameters() if name.startswith(heads)}
+    if not found:
+        raise ModelError(
+            "method: head cannot find the output layer of this model",
+            given=type(model).__name__,
+            expected="parameters outside the base model",
+            fix="use method: full or method: lora",
+        )
+    return found
