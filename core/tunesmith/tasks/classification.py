@@ -67,7 +67,6 @@ class Classification(Task[X, ClassOutput]):
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
-        self.label_separator = data.label_separator
         self.multi_label = False
         self.labels: tuple[str, ...] = ()
         self._index: dict[str, int] = {}
@@ -76,7 +75,7 @@ class Classification(Task[X, ClassOutput]):
     # ---- rows ----------------------------------------------------------------------------------
 
     def fit(self, examples: Sequence[X]) -> None:
-        self.multi_label = self.label_separator is not None or any(example.several for example in examples)
+        self.multi_label = self.data.label_separator is not None or any(example.several for example in examples)
         self._set_labels(learn_labels(examples, multi_label=self.multi_label))
         rare = rare_labels(examples)
         if rare is not None:
@@ -236,7 +235,7 @@ class Classification(Task[X, ClassOutput]):
         return {
             "labels": list(self.labels),
             "multi_label": self.multi_label,
-            "label_separator": self.label_separator,
+            "label_separator": self.data.label_separator,
         }
 
     def restore_labels(self, state: Mapping[str, Any], source: ModelSource) -> None:
@@ -253,7 +252,9 @@ class Classification(Task[X, ClassOutput]):
                 fix="save the model again, or repair rendering.json",
             )
         self.multi_label = saved.get("multi_label") is True
-        self.label_separator = saved.get("label_separator") or self.label_separator
+        separator = saved.get("label_separator")
+        if self.data.label_separator is None and isinstance(separator, str) and separator:
+            self.data = self.data.model_copy(update={"label_separator": separator})
         self._set_labels(tuple(labels))
 
     def _set_labels(self, labels: tuple[str, ...]) -> None:

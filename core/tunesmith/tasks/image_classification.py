@@ -64,7 +64,7 @@ class ImageClassification(Classification[ImageExample]):
 
     columns = (
         Column(
-            name="image", summary="a file, its bytes, or pixels", aliases=("image", "img", "picture", "file", "path")
+            name="image", summary="a file, its bytes or pixels", aliases=("image", "img", "picture", "file", "path")
         ),
         Column(
             name="label",
@@ -98,7 +98,7 @@ class ImageClassification(Classification[ImageExample]):
         image = read_picture(row.values.get("image"), Path(row.origin.file).parent)
         if not labelled:
             return ImageExample(image, None, False, row.origin)
-        labels, several = label_cell(row, "label", self.label_separator)
+        labels, several = label_cell(row, "label", self.data.label_separator)
         return ImageExample(image, labels, several, row.origin)
 
     # ---- model ---------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ __all__ = ["FILE_NAME", "FORMAT", "labels_of_config", "open_task", "save_task", 
 FILE_NAME = "rendering.json"
 FORMAT = 1
 MOST_BYTES = 64 * 2**20
+_SAVED = DataSection(train=["(none: a saved model)"])
+"""A task is made from a data section, and a saved model has none; its state overrides what matters."""
 
 
 def save_task(task: Task[Any, Any], folder: Path, *, registry: Registry | None = None) -> Path:
@@ -99,7 +101,7 @@ def open_task(source: ModelSource, registry: Registry) -> tuple[Task[Any, Any], 
             expected=error.expected,
             fix=(f"install the plugin {name.split('/')[0]!r} that brings it", *error.fix),
         ) from error
-    task: Task[Any, Any] = kind(DataSection(train=[]))  # type: ignore[operator]
+    task: Task[Any, Any] = kind(_SAVED)  # type: ignore[operator]
     return task, task.restore(state, source)
 
 

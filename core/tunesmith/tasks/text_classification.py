@@ -81,7 +81,7 @@ class TextClassification(Classification[TextExample]):
         text = text_cell(row, "text")
         if not labelled:
             return TextExample(text, None, False, row.origin)
-        labels, several = label_cell(row, "label", self.label_separator)
+        labels, several = label_cell(row, "label", self.data.label_separator)
         return TextExample(text, labels, several, row.origin)
 
     def texts(self, examples: Sequence[TextExample]) -> list[str]:
