@@ -60,6 +60,7 @@ def bind_columns(
     _check_words(columns, mapping)
     binding: dict[str, str] = {}
     complaints: list[tuple[str, list[str]]] = []
+    blamed: list[str] = []
     words = [column.name for column in columns] if columns else list(mapping)
     declared = {column.name: column for column in columns}
     for word in words:
@@ -69,14 +70,16 @@ def bind_columns(
         if len(found) == 1:
             binding[word] = found[0]
         elif len(found) > 1:
+            blamed.append(word)
             complaints.append((f"several columns could be {word!r}: {', '.join(found)}", [_set(word, found[0])]))
         elif needed or (word in mapping and (labelled or not column.target)):
+            blamed.append(word)
             complaints.append(_missing(available, column, mapping))
     if complaints:
         raise DataError(
             f"{where}: " + "; ".join(what for what, _ in complaints),
-            given=f"columns {', '.join(available)}" if available else "no columns",
-            expected="; ".join(_expected(declared.get(word)) for word in words if word not in binding) or None,
+            given=f"columns {', '.join(map(_short, available))}" if available else "no columns",
+            expected="; ".join(dict.fromkeys(_expected(declared.get(word), mapping) for word in blamed)),
             fix=[*(line for _, lines in complaints for line in lines), *_header_hint(available)],
         )
     return binding
@@ -88,7 +91,7 @@ def _candidates(available: Sequence[str], column: Column, mapping: Mapping[str, 
     if column.name in available:
         return [column.name]
     taken = set(mapping.values())
-    return [alias for alias in column.aliases if alias in available and alias not in taken]
+    return [alias for alias in dict.fromkeys(column.aliases) if alias in available and alias not in taken]
 
 
 def _missing(available: Sequence[str], column: Column, mapping: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -107,18 +110,30 @@ def _set(word: str, column: str) -> str:
     return f"--set data.columns.{word}={shown}" + (f" (or --{word} {shown})" if word in _FLAGS else "")
 
 
-def _expected(column: Column | None) -> str:
-    if column is None:
-        return "the columns that data.columns names"
-    aliases = f" or {' or '.join(column.aliases)}" if column.aliases else ""
-    return f"a column called {column.name}{aliases} ({column.summary}), or a mapping"
+def _expected(column: Column | None, mapping: Mapping[str, str]) -> str:
+    if column is None or column.name in mapping:
+        return "data.columns to name columns of the file"
+    others = [alias for alias in column.aliases if alias != column.name]
+    return f"a column {column.name} ({column.summary})" + (f", also called {', '.join(others)}" if others else "")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
 
 
 def _header_hint(available: Sequence[str]) -> list[str]:
     """Names that read like data are a file without a header."""
-    if any(len(name) > 60 or name.count(" ") > 5 for name in available):
+    if any(len(name) > 60 or name.count(" ") > 5 or _is_number(name) for name in available):
         return ["these names look like a row: the first line of a CSV or TSV file must name the columns"]
     return []
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_words(columns: Sequence[Column], mapping: Mapping[str, str]) -> None:

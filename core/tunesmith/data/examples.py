@@ -140,7 +140,7 @@ class _Reading(Generic[E]):
             return
         found, rows = len(self.problems), self._count
         raise DataError(
-            f"{found:,} {'problem' if found == 1 else 'problems'} in {rows:,} rows",
+            f"{found:,} {'problem' if found == 1 else 'problems'} in {rows:,} {'row' if rows == 1 else 'rows'}",
             expected="every row to be usable: none is skipped or repaired silently",
             fix="correct or remove these rows",
             problems=self.problems,

@@ -43,7 +43,7 @@ def test_a_missing_column_says_what_there_is_and_what_to_type():
     message = _error(["txet", "kind"])
     assert "a.csv: no column for 'text'; no column for 'label'" in message
     assert "given:    columns txet, kind" in message
-    assert "a column called text or sentence or review (what is classified)" in message
+    assert "a column text (what is classified), also called sentence, review" in message
     assert "did you mean 'txet'? then --set data.columns.text=txet (or --text txet)" in message
     assert "--set data.columns.label=COLUMN (or --label COLUMN)" in message
 
@@ -76,6 +76,11 @@ def test_a_file_without_header_is_suspected():
     assert "the first line of a CSV or TSV file must name the columns" in _error(
         ["ham", "Go until jurong point, crazy.. Available only in bugis n great world la e buffet..."]
     )
+
+
+def test_a_file_of_numbers_without_header_is_suspected():
+    assert "must name the columns" in _error(["5.1", "3.5", "Iris-setosa"])
+    assert "must name the columns" not in _error(["body", "kind"])
 
 
 def test_optional_columns_and_tasks_without_columns():

@@ -89,7 +89,7 @@ def test_binary_junk_in_a_row_is_a_problem_that_names_character_and_column(write
         ("", "the file is empty"),
         ("\n\n", "only blank lines"),
         ("text,label\n", "has a header and no rows"),
-        ("text,label,text\na,b,c\n", "duplicate column in the header: text"),
+        ("text,label,text\na,b,c\n", "duplicate header: 'text' is there twice"),
         (",text\n0,a\n", "column 1 of the header has no name"),
         ("text,la\x00bel\na,b\n", "binary junk in the header: U+0000"),
         ("text,label\ra,b\rc,d", "lone carriage return"),

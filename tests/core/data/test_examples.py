@@ -198,7 +198,7 @@ def test_reading_to_predict_needs_no_labels(write, section, registry):
     with pytest.raises(DataError, match="no column for 'label'"):
         read_split(["new.csv"], section(), Labels(), registry)
     write("bad.csv", "text\n \n")
-    with pytest.raises(DataError, match="1 problem in 1 rows"):
+    with pytest.raises(DataError, match="1 problem in 1 row\n"):
         read_split(["bad.csv"], section(), Labels(), registry, labelled=False)
 
 

@@ -181,7 +181,7 @@ def _header(path: Path, record: _Record | None, delimiter: str) -> list[str]:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(
-            f"{where}: duplicate column in the header: {', '.join(twice)}",
+            f"{where}: duplicate header: {', '.join(map(repr, twice))} is there twice",
             given=shown,
             expected="every column named once",
             fix="rename one of them; if the first line is data, put a header line above it",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tunesmith.data.readers.opened import control_character, text_lines
+from tunesmith.data.readers.opened import control_character, read_text, text_lines
 from tunesmith.data.rows import Origin, Problem, ReadOptions, Row
 from tunesmith.errors import DataError
 
@@ -25,7 +25,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
     """
     file = str(path)
     count = 0
-    for number, text in _documents(text_lines(path, options.encoding), options.text_unit):
+    for number, text in _documents(path, options):
         if not text.strip():
             continue
         count += 1
@@ -40,10 +40,12 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
         raise DataError(f"{path}: the file holds only blanks", expected="text")
 
 
-def _documents(lines: Iterator[str], unit: str) -> Iterable[tuple[int, str]]:
-    if unit == "file":
-        return [(1, "".join(lines))]
-    if unit == "line":
+def _documents(path: Path, options: ReadOptions) -> Iterable[tuple[int, str]]:
+    """Each document with the line it starts on."""
+    if options.text_unit == "file":
+        return [(1, read_text(path, options.encoding))]
+    lines = text_lines(path, options.encoding)
+    if options.text_unit == "line":
         return ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, start=1))
     return _paragraphs(lines)
 
