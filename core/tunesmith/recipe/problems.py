@@ -79,7 +79,9 @@ def _told(detail: ErrorDetails) -> str:
     field = field_at(Recipe, path)
     if field is None:  # a key that is no text, from Python
         return f"{_dotted(path)}: {detail['msg']}"
-    if kind == "missing":
+    if kind == "missing" and isinstance(path[-1], int):
+        path = path[:-1]  # a pair with one number: what is wrong is the pair
+    elif kind == "missing":
         return f"{_dotted(path)}: missing. {field.description}"
     if kind == "string_too_short":
         return f"{_dotted(path)}: expected text, given an empty text"

@@ -215,7 +215,7 @@ class TrainSection(Section):
     strategy: str = "single"
     """Name of the way the job runs. `single`: one process."""
     save_every: int | None = Field(default=None, ge=1)
-    """Steps between checkpoints. Default: at every evaluation and at the end."""
+    """Steps between checkpoints. Default: after every epoch and evaluation, and at the end."""
     keep_checkpoints: int = Field(default=2, ge=1)
     """Newest checkpoints to keep; older ones are deleted."""
     log_every: int = Field(default=1, ge=1)

@@ -50,7 +50,7 @@ def read_toml(text: str, source: str) -> tuple[Any, Lines]:
 def _lines(text: str) -> Lines:
     lines: dict[tuple[str | int, ...], int] = {(): 1}
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := _TABLE.match(line):
             table = _path(header[1])
             lines.setdefault(table, number)

@@ -90,7 +90,9 @@ def shown(value: object) -> str:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, if one is near."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    word, known = word.lower(), list(known)
+    longer = [name for name in known if len(word) > 2 and name.startswith(word)]  # `warmup` for `warmup_steps`
+    found = longer or difflib.get_close_matches(word, known, n=1)
     return found[0] if found else None
 
 
