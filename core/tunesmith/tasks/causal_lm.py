@@ -18,7 +18,7 @@ from tunesmith.tasks.base import Encoded, Metric
 from tunesmith.tasks.cells import text_cell
 from tunesmith.tasks.classification_report import excerpt
 from tunesmith.tasks.language import LANGUAGE_METRICS, LanguageModel, TokenLoss, perplexity
-from tunesmith.tasks.lengths import Lengths
+from tunesmith.tasks.lengths import Lengths, plural
 from tunesmith.tasks.sections import Section, Table
 from tunesmith.tasks.text import bind_tokenizer, token_ids
 
@@ -66,13 +66,15 @@ class CausalLM(LanguageModel[Document]):
             sentences = []
             if self._blocks > self._documents:
                 sentences.append(
-                    f"{self._documents:,} documents cut into {self._blocks:,} blocks of at most "
+                    f"{plural(self._documents, 'document')} cut into {self._blocks:,} blocks of at most "
                     f"{self.max_length:,} tokens; nothing is lost"
                 )
         else:
             sentences = self._lengths.sentences()
         if self._nothing_to_predict:
-            sentences.append(f"{self._nothing_to_predict:,} documents of a single token skipped: nothing to predict")
+            sentences.append(
+                f"{plural(self._nothing_to_predict, 'document')} of a single token skipped: nothing to predict"
+            )
         return sentences
 
     def parse(self, row: Row, *, labelled: bool = True) -> Document:

@@ -16,7 +16,7 @@ from tunesmith.tasks.base import Encoded
 from tunesmith.tasks.chat_template import PLAIN_TEMPLATE, ChatTemplate, Rendered
 from tunesmith.tasks.classification_report import excerpt
 from tunesmith.tasks.language import LanguageModel, TokenLoss, perplexity
-from tunesmith.tasks.lengths import Lengths
+from tunesmith.tasks.lengths import Lengths, plural
 from tunesmith.tasks.sections import Section, Table
 from tunesmith.tasks.state import state_text
 from tunesmith.tasks.text import bind_tokenizer
@@ -74,10 +74,10 @@ class Chat(LanguageModel[Conversation]):
             (self._unstopped, f"cut before the stop token of their last answer by the limit of {limit}"),
             (self._unanswered, f"skipped: no answer begins within {limit}, so there is nothing to learn"),
             (self._answer_by_answer, "learned answer by answer, since the template rewrites earlier turns"),
-            (self._merged, "have an answer whose first token also holds the end of the prompt"),
-            (self._reserved, "hold the text of a special token in a message; it is read as that token"),
+            (self._merged, "with an answer whose first token also holds the end of the prompt"),
+            (self._reserved, "with the text of a special token in a message; it is read as that token"),
         )
-        return [*self._lengths.sentences(), *(f"{count:,} rows {what}" for count, what in counts if count)]
+        return [*self._lengths.sentences(), *(f"{plural(count, 'row')} {what}" for count, what in counts if count)]
 
     def parse(self, row: Row, *, labelled: bool = True) -> Conversation:
         return Conversation(tuple(conversation(row.values, labelled=labelled)), row.origin)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,9 @@ The line break between marker and text keeps them in separate tokens: a space wo
 token in most vocabularies, and the prompt that ends with it would never have been seen in training.
 """
 
-_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_GENERATION = re.compile(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}")
+_MARK = "\ufdd0"  # a code point that Unicode keeps out of text for such uses
+_MARKS = re.compile(_MARK)
 _PROBE = (Message("user", "Which color is the sky?"), Message("assistant", "Blue"))
 
 
@@ -74,6 +77,7 @@ class ChatTemplate:
         self.template = template
         self.name = name
         self._marks_answers = _GENERATION.search(template) is not None
+        self._with_marks = _GENERATION.sub(_as_mark, template)
         self._special = frozenset(tokenizer.all_special_ids) | {
             token for token, added in tokenizer.added_tokens_decoder.items() if added.special
         }
@@ -88,12 +92,17 @@ class ChatTemplate:
         Raises:
             ModelError: the template refuses these messages, e.g. a role it does not know.
         """
+        return self._render_text(messages, self.template, prompt=prompt)
+
+    def _render_text(
+        self, messages: Sequence[Message | Mapping[str, Any]], template: str, *, prompt: bool = False
+    ) -> str:
         from jinja2 import TemplateError
 
         try:
             rendered: str = self.tokenizer.apply_chat_template(
                 [_plain(message) for message in messages],
-                chat_template=self.template,
+                chat_template=template,
                 tokenize=False,
                 add_generation_prompt=prompt,
             )
@@ -140,45 +149,43 @@ class ChatTemplate:
         )
 
     def _supervise(self, text: str, spans: Sequence[tuple[int, int]]) -> Rendered:
+        """Tokens of a text with the answers at these characters; each answer ends with its last stop token."""
         ids, offsets = self._tokens(text)
         supervised = np.zeros(len(ids), dtype=bool)
         starts, ends = offsets[:, 0], offsets[:, 1]
         merged = False
         for first, last in spans:
-            inside = np.flatnonzero((ends > first) & (starts < last))
+            # By offsets of the whole text, since a piece by itself may be cut into other tokens.
+            inside = np.flatnonzero((ends > first) & (starts < last)).tolist()
             stops = [place for place in inside if ids[place] == self.stop]
-            if not stops:
+            if stops:
+                inside = inside[: inside.index(stops[-1]) + 1]
+            elif inside and ids[inside[-1] + 1 : inside[-1] + 2] == [self.stop]:
+                inside.append(inside[-1] + 1)
+            elif not self._marks_answers:
                 raise self._error("ends an answer without its stop token", given=f"…{text[first:last][-60:]!r}")
-            supervised[inside[0] : stops[-1] + 1] = True
-            merged = merged or bool(starts[inside[0]] < first)
-        return _cut(ids, supervised, merged)
+            supervised[inside] = True
+            merged = merged or bool(inside and starts[inside[0]] < first)
+        if not supervised.any():
+            raise self._error("marks nothing of a conversation as an answer", given=repr(text[:200]))
+        length = int(np.flatnonzero(supervised)[-1]) + 1
+        if ids[length - 1] != self.stop:
+            raise self._error("ends an answer without its stop token", given=f"…{text[: ends[length - 1]][-60:]!r}")
+        return Rendered(np.asarray(ids[:length], dtype=np.int32), supervised[:length], merged)
 
     def _marked(self, messages: Sequence[Message]) -> Rendered:
-        """By the template's own marks; a stop token right behind an answer belongs to it."""
-        from jinja2 import TemplateError
+        """By the template's own marks; a stop token right behind an answer belongs to it.
 
-        try:
-            encoding = self.tokenizer.apply_chat_template(
-                [_plain(message) for message in messages],
-                chat_template=self.template,
-                return_dict=True,
-                return_assistant_tokens_mask=True,
-            )
-        except (TemplateError, TypeError, ValueError) as error:
-            raise self._error("refuses a conversation", given=str(error).split("\n")[0]) from error
-        ids: list[int] = encoding["input_ids"]
-        supervised = np.asarray(encoding["assistant_masks"], dtype=bool)
-        last = np.flatnonzero(supervised & ~np.append(supervised[1:], False))
-        for place in last:
-            if ids[place] != self.stop and place + 1 < len(ids) and ids[place + 1] == self.stop:
-                supervised[place + 1] = True
-            elif ids[place] != self.stop:
-                raise self._error(
-                    "ends an answer without its stop token", given=self.tokenizer.decode(ids[place - 9 :])
-                )
-        if not len(last):
-            raise self._error("marks nothing of a conversation as an answer", given=self.tokenizer.decode(ids)[:200])
-        return _cut(ids, supervised, False)
+        transformers' ``return_assistant_tokens_mask`` loses all but the first token of a last character that
+        takes several (an emoji in a byte-level vocabulary); so the marks are rendered here, as characters.
+        """
+        text = self.text(messages)
+        marked = self._render_text(messages, self._with_marks)
+        pieces = _MARKS.split(marked)
+        if "".join(pieces) != text:
+            raise self._error("renders differently with its answers marked", given=repr(marked[:200]))
+        ends = list(accumulate(map(len, pieces)))
+        return self._supervise(text, list(zip(ends[0:-1:2], ends[1:-1:2], strict=True)))
 
     # ---- stop token ----------------------------------------------------------------------------
 
@@ -229,10 +236,11 @@ def _plain(message: Message | Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _as_mark(tag: re.Match[str]) -> str:
+    """A mark in place of a tag, between tags that take the same white space away as the tag did."""
+    word = "endif" if tag[2] else "if true"
+    return f"{{%{tag[1]} {word} %}}{{{{ '{_MARK}' }}}}{{% {word} {tag[3]}%}}"
+
+
 def _around(text: str, place: int) -> str:
     return repr(text[max(0, place - 20) : place + 40])
-
-
-def _cut(ids: Sequence[int], supervised: np.ndarray[Any, Any], merged: bool) -> Rendered:
-    length = int(np.flatnonzero(supervised)[-1]) + 1
-    return Rendered(np.asarray(ids[:length], dtype=np.int32), supervised[:length], merged)

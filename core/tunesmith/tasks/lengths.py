@@ -12,7 +12,7 @@ from tunesmith.errors import DataError, Origin, Problem, RecipeError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Lengths", "choose_max_length", "position_limit"]
+__all__ = ["Lengths", "choose_max_length", "plural", "position_limit"]
 
 # Tokenizers without a limit of their own say about 1e30 (transformers' VERY_LARGE_INTEGER).
 _NO_LIMIT = 10**9
@@ -65,6 +65,11 @@ class Lengths:
             return []
         done = "skipped: longer than" if self.too_long == "skip" else f"{self.shortened} to"
         return [f"{self.over:,} of {self.rows:,} rows {done} {self.limit:,} tokens (longest had {self.longest:,})"]
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 row``, ``1,200 rows``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def position_limit(model: nn.Module, tokenizer: Any) -> int | None:

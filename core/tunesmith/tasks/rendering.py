@@ -108,7 +108,9 @@ def open_task(source: ModelSource, registry: Registry) -> tuple[Task[Any, Any], 
 def labels_of_config(source: ModelSource) -> dict[str, Any]:
     """Labels of a classifier from its ``config.json``, as ``Classification`` saves them."""
     config = _config(source)
-    names = config.get("id2label")
+    # transformers writes neither where they are its defaults: two labels, LABEL_0 and LABEL_1.
+    count = config.get("num_labels", 2)
+    names = config.get("id2label") or {str(index): f"LABEL_{index}" for index in range(count)}
     if not isinstance(names, Mapping) or not names or not all(str(key).isdecimal() for key in names):
         raise ModelError(
             f"config.json of {source.name!r} does not name the labels",
