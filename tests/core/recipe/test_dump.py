@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunesmith.recipe import Recipe, dump_recipe, parse_recipe, recipe_schema
@@ -49,6 +49,7 @@ recipes = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None, derandomize=True)
 @given(recipes)
 def test_a_recipe_reads_back_as_it_was(data: dict[str, Any]) -> None:
     recipe = Recipe.model_validate(data)
@@ -58,6 +59,7 @@ def test_a_recipe_reads_back_as_it_was(data: dict[str, Any]) -> None:
     assert dump_recipe(parse_recipe(plain)) == text
 
 
+@settings(deadline=None, derandomize=True)
 @given(recipes)
 def test_other_yaml_readers_read_the_same(data: dict[str, Any]) -> None:
     text = dump_recipe(Recipe.model_validate(data))

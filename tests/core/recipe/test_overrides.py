@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunesmith.errors import RecipeError
@@ -133,12 +133,14 @@ def test_malformed_overrides_are_explained(override: str, what: str) -> None:
     assert "expected:" in text
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.one_of(st.integers(-(10**9), 10**9), st.floats(allow_nan=False), st.booleans(), st.none(), st.text()))
 def test_what_we_write_reads_back(value: object) -> None:
     [override] = parse_overrides([f"a.b={inline([value])}"])
     assert override.value == [value]
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text())
 def test_any_text_is_an_override_or_an_error_that_names_the_flag(text: str) -> None:
     with suppress(RecipeError):
