@@ -113,15 +113,15 @@ def test_killed_at_any_moment_and_resumed_is_equal_bit_for_bit(place, tmp_path):
     kills = 0
     arguments = [str(file)]
     for wait_for in (7, 23, 10**9):
-        process = subprocess.Popen([*command, *arguments], env=threads, stderr=subprocess.PIPE, text=True)
-        metrics = tmp_path / "killed" / "metrics.jsonl"
-        while process.poll() is None:
-            if metrics.exists() and metrics.read_text().count('"kind": "step"') >= wait_for:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-                break
-            time.sleep(0.002)
-        assert process.wait(timeout=120) in (0, -signal.SIGKILL), process.stderr.read()
+        with subprocess.Popen([*command, *arguments], env=threads, stderr=subprocess.PIPE, text=True) as process:
+            metrics = tmp_path / "killed" / "metrics.jsonl"
+            while process.poll() is None:
+                if metrics.exists() and metrics.read_text().count('"kind": "step"') >= wait_for:
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+                    break
+                time.sleep(0.002)
+            assert process.wait(timeout=120) in (0, -signal.SIGKILL), process.stderr.read()
         arguments = ["--resume", str(tmp_path / "killed")]
     assert kills == 2
     killed = tunesmith.Run.open(tmp_path / "killed")

@@ -142,9 +142,7 @@ class _Training:
     def _decide(self, model: nn.Module, strategy: Strategy, feed: Feed) -> dict[str, str]:
         """Settle what is left open; the reasons come back as facts to print."""
         section = self.recipe.train
-        precision = choose_precision(
-            section.precision, model, strategy.device, rows=section.tokens_per_batch or section.rows_per_batch or 1
-        )
+        precision = choose_precision(section.precision, model, strategy.device)
         warmup = round(0.05 * feed.total_steps) if section.warmup_steps is None else section.warmup_steps
         self.recipe = with_values(
             self.recipe, "train", precision=precision.name, warmup_steps=warmup, device=strategy.device.type
@@ -156,7 +154,9 @@ class _Training:
             "device": f"{strategy.device.type}, {torch.get_num_threads()} threads",
         }
 
-    def _open(self, task: Task[Any, Any], source: ModelSource, model: nn.Module, splits: Splits[Any], feed: Feed) -> Run:
+    def _open(
+        self, task: Task[Any, Any], source: ModelSource, model: nn.Module, splits: Splits[Any], feed: Feed
+    ) -> Run:
         moving, every = count_parameters(model)
         facts = {
             "task": self.recipe.task,

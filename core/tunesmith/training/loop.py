@@ -157,7 +157,8 @@ def _moving(model: nn.Module) -> list[nn.Parameter]:
 def _not_finite(job: Job, parts: Sequence[Batch], result: StepResult, rate: float) -> NonFiniteLossError:
     origins = job.origins([row for part in parts for row in part.rows])
     shown = ", ".join(str(origin) for origin in origins[:8]) + (" …" if len(origins) > 8 else "")
-    tries = ["lower the learning rate: --set train.learning_rate=" + f"{rate / 10:.1g}"]
+    peak = job.recipe.train.learning_rate or rate
+    tries = [f"lower the learning rate: --set train.learning_rate={peak / 10:.1g}"]
     if job.recipe.train.precision == "bf16":
         tries.append("compute in full precision: --set train.precision=fp32")
     tries.append("look at the rows named above for empty or broken content")
