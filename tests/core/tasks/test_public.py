@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import tunesmith.tasks
+
+
+def test_public_names():
+    assert tunesmith.tasks.__all__ == [
+        "Batch",
+        "Encoded",
+        "Matrix",
+        "Metric",
+        "Section",
+        "Table",
+        "Task",
+        "Text",
+        "open_task",
+        "save_task",
+    ]
+
+
+def test_importing_the_tasks_loads_neither_torch_nor_transformers():
+    names = "text_classification causal_lm chat image_classification"
+    code = "import sys\n" + "".join(f"import tunesmith.tasks.{name}\n" for name in names.split())
+    code += "print([name for name in ('torch', 'transformers', 'PIL', 'pyarrow') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
