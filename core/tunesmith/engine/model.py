@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ MAX_NEW_TOKENS = 128
 """Longest answer where nobody says how long."""
 
 _ROW_KEYS = ("format", "columns", "encoding", "label_separator", "text_unit")
+
+_DIGITS = re.compile(r"[\d,]+")
 
 logger = logging.getLogger(__name__)
 
@@ -147,11 +150,21 @@ class Model:
                 fix="shorten these rows or leave them out",
                 problems=problems,
             )
-        for note in task.notes:
-            if note not in self._told:
-                self._told.add(note)
-                logger.warning("%s: %s", self.name, note)
+        self._tell()
         return items
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Facts people must know of the rows answered since the model was loaded, counted: rows cut, and so on."""
+        return self.definition.notes
+
+    def _tell(self) -> None:
+        """Log each kind of note once: the counts grow with every call, and ``notes`` has the totals."""
+        for note in self.definition.notes:
+            kind = _DIGITS.sub("#", note)
+            if kind not in self._told:
+                self._told.add(kind)
+                logger.warning("%s: %s", self.name, note)
 
     def _complete(self, example: Any, number: int, max_new_tokens: int | None) -> dict[str, Any]:
         try:

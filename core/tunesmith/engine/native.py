@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -37,7 +37,7 @@ class NativeEngine:
     """
 
     def __init__(self, model: nn.Module, tokenizer: Any) -> None:
-        self._model: Any = model
+        self._model = cast(Any, model)
         self._model.eval()
         self._tokenizer = tokenizer
         self._lock = threading.Lock()

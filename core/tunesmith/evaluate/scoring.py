@@ -32,7 +32,7 @@ class Evaluation:
         outputs: what the model said, one per item.
         examples: the example of each output; a long text that was cut stands here once per piece.
         rows: how many rows were scored.
-        notes: counted facts people must know, such as rows cut at the model's longest input.
+        notes: counted facts people must know, such as rows cut; counted since the model was loaded.
         sections: what the task shows of it in a report; filled by :func:`evaluate`.
     """
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Line charts as geometry: numbers in, points of an SVG drawing out. The templates draw them.
 
-Numbers that are not finite are never drawn and never lost: a line breaks there, and the place is marked.
+Numbers that are not finite (or absurdly large) are never drawn and never lost: a line breaks there, and the place is
+marked.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def line_chart(
         width: of the drawing; it scales with the page.
         height: of the drawing.
     """
-    finite = [point for curve in series for point in curve.points if math.isfinite(point[1])]
+    finite = [point for curve in series for point in curve.points if _drawable(point[1])]
     if not finite:
         return None
     left, right, top, bottom = 52.0, width - 12, 12.0, height - 34
@@ -127,15 +128,17 @@ def line_chart(
 def smooth(points: Points) -> list[tuple[float, float]]:
     """The mean over about a twentieth of the curve around each point; it neither lags behind nor runs ahead.
 
-    Values that are not finite are left out. Towards the ends the window narrows, so that it stays in the middle.
+    Values that are not finite are left out. Towards the start, where losses fall steeply, the window narrows and so
+    stays in the middle; at the end it keeps what came before.
     """
-    finite = [point for point in points if math.isfinite(point[1])]
+    finite = [point for point in points if _drawable(point[1])]
     sums = [0.0, *accumulate(value for _, value in finite)]
     widest = max(1, len(finite) // 40)
     smoothed = []
     for place, (step, _) in enumerate(finite):
-        half = min(widest, place, len(finite) - 1 - place)
-        smoothed.append((step, (sums[place + half + 1] - sums[place - half]) / (2 * half + 1)))
+        half = min(widest, place)
+        end = min(place + half + 1, len(finite))
+        smoothed.append((step, (sums[end] - sums[place - half]) / (end - place + half)))
     return smoothed
 
 
@@ -150,7 +153,7 @@ def thin(points: Points, limit: int = MAX_POINTS) -> list[tuple[float, float]]:
     stretches = limit // 2
     for place in range(stretches):
         stretch = points[place * len(points) // stretches : (place + 1) * len(points) // stretches]
-        broken = [point for point in stretch if not math.isfinite(point[1])]
+        broken = [point for point in stretch if not _drawable(point[1])]
         if broken:
             kept.append(broken[0])
             continue
@@ -195,6 +198,11 @@ def _short_exponent(value: float) -> str:
     return f"{short}e{int(exponent)}"
 
 
+def _drawable(value: float) -> bool:
+    """Finite, and small enough that differences and sums are, too."""
+    return abs(value) < 1e150
+
+
 def _value(point: tuple[float, float]) -> float:
     return point[1]
 
@@ -225,13 +233,13 @@ def _line(curve: Series, at_x: Place, at_y: Place) -> Line:
     pen_down = False
     points = thin(curve.points)
     for step, value in points:
-        if not math.isfinite(value):
+        if not _drawable(value):
             broken.append((at_x(step), f"step {number(step)}: {curve.name} {number(value)}"))
             pen_down = False
             continue
         parts.append(f"{'L' if pen_down else 'M'}{at_x(step):g} {at_y(value):g}")
         pen_down = True
-    finite = [(at_x(step), at_y(value)) for step, value in points if math.isfinite(value)]
+    finite = [(at_x(step), at_y(value)) for step, value in points if _drawable(value)]
     # A single point makes no line: it would not be seen without its dot.
     dots = tuple(finite) if (curve.dots and len(finite) <= 80) or len(finite) == 1 else ()
     return Line(curve.name, curve.style, " ".join(parts), dots, tuple(broken))
@@ -260,7 +268,7 @@ def _summary(title: str, series: Sequence[Series]) -> str:
     """The chart in words, for people who do not see it."""
     parts = []
     for curve in series:
-        finite = [point for point in curve.points if math.isfinite(point[1])]
+        finite = [point for point in curve.points if _drawable(point[1])]
         if finite:
             first, last = finite[0], finite[-1]
             ends = (f"{number(value)} at step {number(step)}" for step, value in (first, last))

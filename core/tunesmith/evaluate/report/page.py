@@ -79,7 +79,7 @@ def render_report(
 
     facts = read_facts(run, before=before, registry=registry)
     loss, small = curves(facts)
-    return (
+    page: str = (
         _environment()
         .get_template("report.html.j2")
         .render(
@@ -94,6 +94,7 @@ def render_report(
             version=__version__,
         )
     )
+    return page
 
 
 def _environment() -> Environment:
@@ -125,8 +126,8 @@ def _visible(value: Any) -> Any:
 _CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {13: None, 127: 0x2421}
 
 
-def _cut(text: Any) -> str:
-    text = str(text)
+def _cut(value: Any) -> str:
+    text = str(value)
     if len(text) <= LONGEST_TEXT:
         return text
     return f"{text[:LONGEST_TEXT]}… (and {len(text) - LONGEST_TEXT:,} more characters)"
