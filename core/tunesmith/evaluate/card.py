@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from tunesmith.evaluate.facts import Figure, RunFacts, duration, read_facts
+from tunesmith.evaluate.facts import Figure, RunFacts, duration, read_facts, rows_text
 
 if TYPE_CHECKING:
     from tunesmith.recipe import Recipe
@@ -167,12 +167,12 @@ def _results(facts: RunFacts) -> str:
     for figure in facts.figures:
         before = [figure.before or "–"] if with_before else []
         lines.append(_table_row([_text(figure.name), *before, f"**{figure.text}**", _text(figure.summary)]))
-    where = f"On the {figure.split} split" + (f" ({rows:,} rows)." if rows else ".")
+    where = f"On the {figure.split} split" + (f" ({rows_text(rows)})." if rows else ".")
     return where + "\n\n" + "\n".join(lines)
 
 
 def _data(facts: RunFacts) -> str:
-    counts = ", ".join(f"{count:,} {split} rows" for split, count in facts.rows.items())
+    counts = ", ".join(rows_text(count, split) for split, count in facts.rows.items())
     parts = [f"{counts}." if counts else "The run does not say how many rows there were."]
     if facts.files:
         lines = [_table_row(["file", "rows", "SHA-256"]), _table_row(["---"] * 3)]
@@ -188,7 +188,7 @@ def _data(facts: RunFacts) -> str:
         ]
         parts.append("\n".join(lines))
     if facts.notes:
-        parts.append("\n".join(f"- {_text(note)}" for note in facts.notes))
+        parts.append("\n".join(f"- {_text(_without_folders(note, facts))}" for note in facts.notes))
     return "\n\n".join(parts)
 
 
@@ -238,6 +238,13 @@ def _model_name(facts: RunFacts) -> str:
 def _base_name(name: str) -> str:
     """A file's name without its folders; references (``hub:``, ``dataset:``) stay whole."""
     return name if name.startswith(("hub:", "dataset:")) else PurePath(name).name or name
+
+
+def _without_folders(note: str, facts: RunFacts) -> str:
+    """A note that names files of the run, without the folders of this machine."""
+    for file in sorted(facts.files, key=lambda file: -len(file.name)):
+        note = note.replace(file.name, _base_name(file.name)) if file.name else note
+    return note
 
 
 def _text(value: object) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tunesmith.registry import Registry
     from tunesmith.runs import Run
 
-__all__ = ["DataFile", "Figure", "RunFacts", "duration", "figure_text", "read_facts", "size_text"]
+__all__ = ["DataFile", "Figure", "RunFacts", "duration", "figure_text", "read_facts", "rows_text", "size_text"]
 
 _SHARES = ("accuracy", "f1", "precision", "recall", "exact_match")
 """Metrics between 0 and 1, by the end of their name; people read them in percent."""
@@ -175,6 +175,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rows_text(count: int, split: str = "") -> str:
+    """``1 row``, ``3,080 test rows``."""
+    return f"{count:,} {split} {'row' if count == 1 else 'rows'}".replace("  ", " ")
 
 
 def size_text(size: float) -> str:

@@ -43,6 +43,7 @@ def test_it_lies_beside_the_weights_and_names_no_path_of_this_machine(make_run: 
     run = make_run(
         model={"name": "/home/somebody/models/minilm", "digest": "sha256:00"},
         data={"files": [{"name": "/home/somebody/train.csv", "rows": 3, "sha256": "0f", "bytes": 9}], "train": 3},
+        records=[{"kind": "note", "message": "/home/somebody/train.csv: cut in order"}],
     )
     file = write_card(run)
     assert file == run.model_folder / "README.md"
@@ -51,6 +52,7 @@ def test_it_lies_beside_the_weights_and_names_no_path_of_this_machine(make_run: 
     assert str(run.path) not in card
     assert "fine-tuned from `minilm`" in card
     assert "`train.csv`" in card
+    assert "- train.csv: cut in order" in card
 
 
 def test_results_before_and_after(make_run: MakeRun) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tunesmith.evaluate.facts import RunFacts, duration, figure_text, read_facts
+from tunesmith.evaluate.facts import RunFacts, duration, figure_text, read_facts, rows_text
 from tunesmith.evaluate.report.charts import number
 from tunesmith.evaluate.report.curves import curves
 from tunesmith.evaluate.report.matrix import heatmap, most_confused
@@ -106,7 +106,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.filters.update(number=number, duration=duration, words=lambda name: name.replace("_", " "))
+    environment.filters.update(
+        number=number, duration=duration, rows=rows_text, words=lambda name: name.replace("_", " ")
+    )
     environment.filters.update(cut=_cut, figure=_figure)
     return environment
 
