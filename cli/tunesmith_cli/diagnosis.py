@@ -113,7 +113,7 @@ def _precision() -> Iterator[Finding]:
 
     from tunesmith.training.precision import choose_precision
 
-    probe = choose_precision("auto", torch.nn.Linear(512, 512), torch.device("cpu"), rows=1024)
+    probe = choose_precision("auto", torch.nn.Linear(512, 512), torch.device("cpu"))
     yield Finding("cpu precision", f"{probe.name}: {probe.reason}")
 
 

@@ -54,7 +54,7 @@ class Progress:
         self._clock = clock
         self._window: deque[StepDone] = deque(maxlen=WINDOW)
         self._started = clock()
-        self._first_step = 0
+        self._first_step = self._total_steps = 0
         self._unit = "tokens"
 
     def __enter__(self) -> Progress:
@@ -67,7 +67,8 @@ class Progress:
         self.run = event.run
         match event:
             case RunStarted():
-                self._started, self._first_step, self._unit = self._clock(), event.first_step, event.unit
+                self._started, self._unit = self._clock(), event.unit
+                self._first_step, self._total_steps = event.first_step, event.total_steps
                 self.on_started(event)
             case RunNote():
                 self.on_note(event)
@@ -112,6 +113,11 @@ class Progress:
         elapsed = self._clock() - self._started
         return duration(elapsed / done * (event.total_steps - event.step)) if done > 0 else "?"
 
+    def _evaluation(self, event: Evaluated) -> str:
+        step = count(event.step).rjust(len(count(self._total_steps)))
+        when = "before training" if event.step == 0 else f"step {step}"
+        return f"{event.split}, {when}:  {figures(event.metrics)}{'  (best so far)' if event.best else ''}"
+
     def _step_fields(self, event: StepDone) -> list[str]:
         return [
             f"epoch {event.epoch:.2f}",
@@ -125,11 +131,6 @@ class Progress:
 def _facts(facts: Mapping[str, str]) -> list[str]:
     width = max((len(name) for name in facts), default=0)
     return [f"{name:<{width}}  {value}" for name, value in facts.items()]
-
-
-def _evaluation(event: Evaluated) -> str:
-    when = "before training" if event.step == 0 else f"step {count(event.step)}"
-    return f"{event.split}, {when}:  {figures(event.metrics)}{'  (best so far)' if event.best else ''}"
 
 
 class PlainProgress(Progress):
@@ -160,7 +161,7 @@ class PlainProgress(Progress):
             self._print("  ".join([place, *self._step_fields(event)]))
 
     def on_evaluated(self, event: Evaluated) -> None:
-        self._print(_evaluation(event))
+        self._print(self._evaluation(event))
 
     def on_checkpoint(self, event: CheckpointSaved) -> None:
         self._print(f"saved step {count(event.step)}")
@@ -201,7 +202,7 @@ class LiveProgress(Progress):
             self._bar.update(self._bar.task_ids[0], completed=event.step, line=line)
 
     def on_evaluated(self, event: Evaluated) -> None:
-        self._print(_evaluation(event), style="green" if event.best else "")
+        self._print(self._evaluation(event), style="green" if event.best else "")
 
     def refresh(self) -> None:
         """Draw now; it is drawn four times a second anyway."""

@@ -98,13 +98,17 @@ class Screen:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", border_style="dim")
-        last = len(header) - 1
-        for at, name in enumerate(header):
-            # Only the last column may wrap: names and figures stay whole.
-            table.add_column(
-                name, justify="right" if right[at] else "left", no_wrap=at != last or right[at], overflow="fold"
-            )
+        table = Table(
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            header_style="bold",
+            border_style="dim",
+        )
+        for name, on_right in zip(header, right, strict=True):
+            # In a narrow window text is folded and figures stay whole; nothing is cut.
+            table.add_column(name, justify="right" if on_right else "left", no_wrap=on_right, overflow="fold")
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         Console(file=self.out, highlight=False).print(table)

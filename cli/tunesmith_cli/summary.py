@@ -15,18 +15,23 @@ from tunesmith_cli.words import count, duration
 if TYPE_CHECKING:
     from tunesmith.runs import Run
 
-__all__ = ["metrics_table", "next_steps", "run_facts", "summary"]
+__all__ = ["before_training", "metrics_table", "next_steps", "run_facts", "summary"]
 
 
-def run_facts(progress: Progress) -> dict[str, Any]:
-    """The job for a program."""
+def before_training(progress: Progress, run: Run | None) -> Mapping[str, Mapping[str, float]]:
+    """The figures before the first step; a resumed job made them in an earlier process, and the run holds them."""
+    return progress.before or (run.manifest.get("before") if run is not None else None) or {}
+
+
+def run_facts(progress: Progress, run: Run | None = None) -> dict[str, Any]:
+    """The job for a program; ``run`` is None when it did not end well."""
     return {
         "run": progress.run,
         "status": progress.status,
         "steps": progress.steps,
         "seconds": round(progress.seconds, 3),
         "metrics": progress.metrics,
-        "before": progress.before,
+        "before": before_training(progress, run),
     }
 
 
@@ -35,7 +40,7 @@ def summary(screen: Screen, progress: Progress, run: Run) -> None:
     screen.note()
     screen.note(f"{progress.status}: {count(progress.steps)} steps in {duration(progress.seconds)}")
     screen.note()
-    rows = {f"{split}, before training": figures for split, figures in progress.before.items()}
+    rows = {f"{split}, before training": figures for split, figures in before_training(progress, run).items()}
     rows |= dict(progress.metrics)
     if rows:
         metrics_table(screen, rows)

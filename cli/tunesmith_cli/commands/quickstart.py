@@ -49,7 +49,7 @@ def quickstart(
         run = tunesmith.train(recipe, observers=[progress], stop=stop)
     answer = next(iter(tunesmith.load(run.path).predict([{"text": QUESTION}])))
     if settings.json:
-        screen.json({**run_facts(progress), "prediction": {"text": QUESTION, **answer}})
+        screen.json({**run_facts(progress, run), "prediction": {"text": QUESTION, **answer}})
         return
     summary(screen, progress, run)
     screen.result()

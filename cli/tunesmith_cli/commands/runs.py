@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode=None)
+
+_HASH = re.compile(r"(sha256:)?[0-9a-f]{64}")
 
 
 @app.callback()
@@ -51,7 +54,7 @@ def list_(
         screen.note(f"no runs in {place}")
     else:
         screen.table(
-            ["run", "status", "task", "model", "method", "steps", "figure", "value", "created"],
+            ["run", "status", "task", "model", "method", "figure", "value", "created (UTC)"],
             [_row(run) for run in found],
         )
         for run in found:
@@ -66,7 +69,6 @@ def _row(run: RunSummary) -> list[object]:
         run.task,
         run.model,
         run.method,
-        run.steps,
         run.metric,
         run.value,
         _time(run.created),
@@ -110,7 +112,7 @@ def _show(screen: Screen, run: Run) -> None:
         "task": manifest.get("task"),
         "model": f"{model.get('name')}{trained}",
         "method": manifest.get("method"),
-        "created": _time(manifest.get("created")),
+        "created": f"{_time(manifest.get('created'))} UTC",
         "steps": None if steps is None else f"{count(steps)} of {count(manifest.get('total_steps', steps))}",
         "time": None if seconds is None else duration(seconds),
         "seed": manifest.get("seed"),
@@ -157,19 +159,22 @@ def compare(
     for at, (name, rows) in enumerate(shown.items()):
         if at:
             screen.result()
-        screen.table([name, *map(str, comparison.runs)], [[key, *map(_cell, values)] for key, values in rows.items()])
+        cell = _figure if name == "figure" else _setting
+        screen.table([name, *map(str, comparison.runs)], [[key, *map(cell, values)] for key, values in rows.items()])
     if list(shown) in ([], ["figure"]):
         screen.note("the runs have the same recipe, inputs and versions")
 
 
-def _cell(value: Any) -> Any:
+def _figure(value: float | None) -> float | str:
+    return "–" if value is None else value
+
+
+def _setting(value: Any) -> str:
+    """A value as a recipe writes it; a hash by its beginning, since three whole ones fill a window."""
     if value is None:
         return "–"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "none"
-    text = str(value)
-    # A whole hash says no more than its beginning, and three of them fill a window.
-    return f"{text[:19]}…" if isinstance(value, str) and len(text) > 60 else value
+    text = ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
+    return f"{text[:19]}…" if _HASH.fullmatch(text) else text
 
 
 def _file(file: Mapping[str, Any]) -> str:
@@ -183,8 +188,8 @@ def _file(file: Mapping[str, Any]) -> str:
 
 
 def _time(stamp: str | None) -> str | None:
-    """``2026-01-31T10:20:30+00:00`` as ``2026-01-31 10:20 UTC``."""
-    return None if stamp is None else f"{stamp[:10]} {stamp[11:16]} UTC"
+    """``2026-01-31T10:20:30+00:00`` as ``2026-01-31 10:20``."""
+    return None if stamp is None else f"{stamp[:10]} {stamp[11:16]}"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

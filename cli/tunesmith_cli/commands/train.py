@@ -105,7 +105,7 @@ def run_job(settings: Settings, recipe: Recipe | None, resume: Path | None) -> N
                 screen.json(run_facts(progress))
             raise
     if settings.json:
-        screen.json(run_facts(progress))
+        screen.json(run_facts(progress, run))
         return
     summary(screen, progress, run)
     next_steps(screen, run)
