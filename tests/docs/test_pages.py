@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Every command and every program in the documentation is run, page by page, in the order a reader would.
+
+In a page, blocks marked ``console`` are shell: lines that begin with ``$ `` are run (with their continuation
+lines), the others are output and not compared. Blocks marked ``python`` are run as one program per block. Blocks with
+``title=FILE`` are written to that file. All of it happens in one folder per page, which holds the repository's sample
+files under the same names. Blocks with any other mark are left alone; ``text`` is for commands that take long or need a
+network.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(console|python|\w+ title=(?P<title>\S+))\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = [page for page in PAGES if page.exists() and re.search(r"^```(console|python)$", page.read_text(), re.MULTILINE)]
+
+
+def commands(body):
+    """Lines after ``$ ``, joined with their ``\\``-continued lines."""
+    lines = iter(body.splitlines())
+    for line in lines:
+        if line.startswith("$ "):
+            command = line[2:]
+            while command.endswith("\\"):
+                command += "\n" + next(lines)
+            yield command
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder like a fresh clone, as far as pages need one."""
+    (tmp_path / "core").symlink_to(ROOT / "core")
+    if (ROOT.parent / "shared").is_dir():
+        (tmp_path.parent / "shared").exists() or (tmp_path.parent / "shared").symlink_to(ROOT.parent / "shared")
+    return tmp_path
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
+def test_what_the_page_says_works(page, place):
+    text = page.read_text(encoding="utf-8")
+    if "../shared/" in text and not (ROOT.parent / "shared").is_dir():
+        pytest.skip("the page uses data sets beside the repository, and ../shared is not there")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
+    for match in BLOCK.finditer(text):
+        if match["title"]:
+            (place / match["title"]).parent.mkdir(parents=True, exist_ok=True)
+            (place / match["title"]).write_text(match["body"], encoding="utf-8")
+            continue
+        python = match[1] == "python"
+        for code in [match["body"]] if python else commands(match["body"]):
+            shell = [sys.executable, "-c", code] if python else [shutil.which("bash") or "sh", "-ec", code]
+            done = subprocess.run(shell, cwd=place, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, f"{code}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+
+
+def test_links_lead_somewhere():
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
