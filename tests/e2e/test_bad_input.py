@@ -186,7 +186,7 @@ def test_no_network_for_a_hub_id(job, monkeypatch):
     code = "import tunesmith\n" + textwrap.dedent(
         """
         try:
-            recipe = {"task": "causal-lm", "model": "someone/some-model", "data": {"train": "train.csv"}, "output": "run"}
+            recipe = {"task": "causal-lm", "model": "someone/some-model", "data": {"train": "t.csv"}, "output": "run"}
             tunesmith.train(tunesmith.parse_recipe(recipe))
         except tunesmith.TunesmithError as error:
             print(type(error).__name__, error)

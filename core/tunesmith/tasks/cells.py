@@ -95,7 +95,11 @@ def _label(column: str, value: Any) -> str:
     text = scalar_text(value)
     if text is None:
         raise RowError(f"{column} is {_kind(value)}; text or a number was expected")
-    return text.strip()
+    text = text.strip()
+    if text.lower() == "nan":
+        # What table programs write for a missing cell; as a class of its own it would be learned without a word.
+        raise RowError(f"{column} is {text!r}, which is how a missing value is written; a label was expected")
+    return text
 
 
 def _kind(value: Any) -> str:

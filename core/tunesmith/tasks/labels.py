@@ -80,14 +80,18 @@ def unseen_labels(examples: Sequence[Labelled], known: Iterable[str], split: str
     if not problems:
         return None
     names = sort_labels(label for example in examples for label in example.labels or () if label not in known)
-    shown = ", ".join(repr(name) for name in names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
     return DataError(
         f"the {split} rows have {'a label' if len(names) == 1 else f'{len(names):,} labels'} that training never saw",
-        given=shown,
-        expected=f"only the {len(known):,} labels of the training rows",
+        given=_listed(names),
+        expected=f"only labels of the training rows: {_listed(sort_labels(known))}",
         fix=(
             "add training rows with these labels, or take the rows out of this split;",
             "or correct the labels, if they are misspelled",
         ),
         problems=problems,
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+    return ", ".join(repr(name) for name in names[:10]) + more

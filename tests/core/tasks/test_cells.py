@@ -68,6 +68,7 @@ def test_labels(value, separator, expected):
         ("a,a", ",", "label names 'a' twice"),
         ([None], None, "label is missing"),
         ({"a": 1}, None, "label is an object; text or a number was expected"),
+        (" NaN", None, "label is 'NaN', which is how a missing value is written; a label was expected"),
     ],
 )
 def test_label_errors_say_what_is_wrong(value, separator, words):
