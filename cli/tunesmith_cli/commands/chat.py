@@ -19,7 +19,7 @@ __all__ = ["Conversation", "app"]
 
 app = typer.Typer(rich_markup_mode=None)
 
-COMMANDS = "/reset forgets what was said, /system TEXT tells the model how to be, /exit or Ctrl-D leaves"
+COMMANDS = "/reset forgets what was said, /system TEXT instructs, /exit leaves"
 
 
 @app.command()
