@@ -25,6 +25,7 @@ from tunesmith.recipe import Recipe
 from tunesmith.registry import Registry, get_registry
 from tunesmith.runs import Run, environment
 from tunesmith.tasks.base import Encoded, Task
+from tunesmith.training.attention import fit_attention
 from tunesmith.training.checkpoint import Progress, latest_checkpoint, load_checkpoint
 from tunesmith.training.feed import Feed
 from tunesmith.training.finish import finish
@@ -121,7 +122,7 @@ class _Training:
             model = strategy.prepare(apply_method(task.build(source), self.recipe.method))
             items = {name: task.encode_all(getattr(splits, name)) for name in ("train", "validation", "test")}
             feed = self._feed(items["train"])
-            facts = self._decide(model, strategy, feed)
+            facts = self._decide(model, strategy, feed, items["train"])
             resumed = self.run is not None
             run = self._open(task, source, model, splits, feed)
             with run.locked():
@@ -139,7 +140,7 @@ class _Training:
             seed=section.seed,
         )
 
-    def _decide(self, model: nn.Module, strategy: Strategy, feed: Feed) -> dict[str, str]:
+    def _decide(self, model: nn.Module, strategy: Strategy, feed: Feed, items: Sequence[Encoded]) -> dict[str, str]:
         """Settle what is left open; the reasons come back as facts to print."""
         section = self.recipe.train
         precision = choose_precision(section.precision, model, strategy.device)
@@ -147,10 +148,12 @@ class _Training:
         self.recipe = with_values(
             self.recipe, "train", precision=precision.name, warmup_steps=warmup, device=strategy.device.type
         )
+        attention = fit_attention(model, [item.length for item in items], strategy.device)
         moving, every = count_parameters(model)
         return {
             "parameters": f"{every:,}, of which {moving:,} train ({self.recipe.method.name})",
             "precision": f"{precision.name}: {precision.reason}",
+            **({} if attention is None else {"attention": attention}),
             "device": f"{strategy.device.type}, {torch.get_num_threads()} threads",
         }
 

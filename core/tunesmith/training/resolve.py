@@ -73,6 +73,7 @@ def resolve_evaluation(recipe: Recipe, task: Task[Any, Any], *, validation_rows:
                 expected="data.validation or data.split.validation",
                 fix="--set data.split.validation=0.1 holds out a tenth of the training rows",
             )
+        return recipe  # with nothing to decide, nothing is written that a repeated job would have to refuse
     return with_values(recipe, "evaluate", metric=deciding_metric(recipe, task).name)
 
 
