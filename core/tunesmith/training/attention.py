@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Attention by plain matrix products where rows are short and the processor computes.
 
-The fused kernel (``sdpa``) never holds the L × L weights, which is what long rows need. For short ones its backward pass on a
-processor is the largest cost of a step: MiniLM at 17 tokens a row, one thread, took 417 ms a step with it and 219 to
-275 ms with plain products (``eager``). Both compute the same function; a test holds their gradients equal.
+The fused kernel (``sdpa``) never holds the L × L weights, which is what long rows need. For short ones its backward
+pass on a processor is the largest cost of a step. Both compute the same function; a test holds their gradients equal.
+What it gives is in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import nn
 __all__ = ["fit_attention"]
 
 SHORT = 200
-"""Tokens. Up to about this length plain products are faster; beyond it their L × L weights cost more memory and time."""
+"""Tokens. Up to about this length plain products are faster; beyond it their L × L weights cost memory and time."""
 
 
 def fit_attention(model: nn.Module, lengths: Sequence[int], device: torch.device) -> str | None:
@@ -35,7 +35,8 @@ def fit_attention(model: nn.Module, lengths: Sequence[int], device: torch.device
     Returns:
         A sentence for people, or None where nothing was changed.
     """
-    base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    adapted: Any = model
+    base = adapted.get_base_model() if hasattr(model, "get_base_model") else adapted
     if device.type != "cpu" or getattr(base.config, "_attn_implementation", None) != "sdpa":
         return None
     sizes = np.asarray(lengths, dtype=np.float64)

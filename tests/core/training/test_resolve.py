@@ -21,8 +21,13 @@ def task(kind=TextClassification):
 
 @pytest.mark.parametrize(
     ("override", "kind", "rate"),
-    [("method=full", "folder", 5e-5), ("method=lora", "folder", 2e-4), ("method=head", "folder", 1e-3)]
-    + [("method=full", "scratch", 1e-3), ("train.learning_rate=0.5", "scratch", 0.5)],
+    [
+        ("method=full", "folder", 5e-5),
+        ("method=lora", "folder", 2e-4),
+        ("method=head", "folder", 1e-3),
+        ("method=full", "scratch", 1e-3),
+        ("train.learning_rate=0.5", "scratch", 0.5),
+    ],
 )
 def test_the_rate_follows_the_method_unless_given(override, kind, rate):
     assert resolve_rate(recipe(override), ModelSource(name="m", kind=kind)).train.learning_rate == rate
