@@ -27,8 +27,10 @@ from tunesmith.runs import Run, environment
 from tunesmith.tasks.base import Encoded, Task
 from tunesmith.training.attention import fit_attention
 from tunesmith.training.checkpoint import Progress, latest_checkpoint, load_checkpoint
+from tunesmith.training.dropout import use_cheap_dropout
 from tunesmith.training.feed import Feed
 from tunesmith.training.finish import finish
+from tunesmith.training.heap import kept_memory
 from tunesmith.training.keeper import Keeper
 from tunesmith.training.loop import Job, run_steps
 from tunesmith.training.optimizer import make_optimizer
@@ -118,7 +120,7 @@ class _Training:
         for name in ("validation", "test"):
             task.check(getattr(splits, name), name)
         self.recipe = resolve_evaluation(self.recipe, task, validation_rows=len(splits.validation))
-        with _own_random_state(self.recipe.train.seed, strategy.device):
+        with _own_random_state(self.recipe.train.seed, strategy.device), kept_memory():
             model = strategy.prepare(apply_method(task.build(source), self.recipe.method))
             items = {name: task.encode_all(getattr(splits, name)) for name in ("train", "validation", "test")}
             feed = self._feed(items["train"])
@@ -148,6 +150,7 @@ class _Training:
         self.recipe = with_values(
             self.recipe, "train", precision=precision.name, warmup_steps=warmup, device=strategy.device.type
         )
+        use_cheap_dropout(model, strategy.device)
         attention = fit_attention(model, [item.length for item in items], strategy.device)
         moving, every = count_parameters(model)
         return {

@@ -139,19 +139,18 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
             share = job.task.loss(job.model, part) / targets
         share.backward()  # type: ignore[no-untyped-call]
         loss += share.detach()
-    norm = nn.utils.clip_grad_norm_(_moving(job.model), job.recipe.train.max_grad_norm, foreach=True)
+    moving = [parameter for parameter in job.model.parameters() if parameter.grad is not None]
+    norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
     result = StepResult(job.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
     if not (math.isfinite(result.loss) and math.isfinite(result.grad_norm)):
         raise _not_finite(job, parts, result, rate)
+    if result.grad_norm > job.recipe.train.max_grad_norm:
+        nn.utils.clip_grads_with_norm_(moving, job.recipe.train.max_grad_norm, norm, foreach=True)
     for group in job.optimizer.param_groups:
         group["lr"] = rate
     job.optimizer.step()
     job.optimizer.zero_grad(set_to_none=True)
     return result
-
-
-def _moving(model: nn.Module) -> list[nn.Parameter]:
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def _not_finite(job: Job, parts: Sequence[Batch], result: StepResult, rate: float) -> NonFiniteLossError:
