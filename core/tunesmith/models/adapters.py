@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError
-from tunesmith.models.load import new_parameters, seeded
+from tunesmith.models.fresh import new_parameters, seeded
 from tunesmith.models.quiet import quiet_libraries
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe.schema import MethodSection

@@ -9,14 +9,15 @@ follow from the seed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError
+from tunesmith.models.adapters import load_adapter
 from tunesmith.models.architectures import Head, model_class, read_config, scratch_config
+from tunesmith.models.fresh import seeded
 from tunesmith.models.quiet import quiet_libraries
 from tunesmith.models.source import ModelSource
 from tunesmith.models.tokenizers import load_tokenizer, train_tokenizer
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from tunesmith.registry import Registry
 
-__all__ = ["base_identity", "load_weights", "new_parameters", "seeded"]
+__all__ = ["base_identity", "load_weights"]
 
 _logger = logging.getLogger(__name__)
 _SHOWN = 5
@@ -71,8 +72,6 @@ def load_weights(
         return _untrained(source, head, seed, registry, config)
     seed = source.seed if seed is None else seed
     if source.kind == "adapter":
-        from tunesmith.models.adapters import load_adapter
-
         assert source.base is not None
         base = load_weights(source.base, head, seed=seed, registry=registry, **config)
         return load_adapter(source, base)
@@ -230,11 +229,6 @@ def _head_names(model: Any) -> frozenset[str]:
     )
 
 
-def new_parameters(model: Any) -> frozenset[str]:
-    """Names of the parameters that ``load_weights`` initialized because the checkpoint does not hold them."""
-    return frozenset(getattr(model, "_tunesmith_new", ()))
-
-
 def base_identity(source: ModelSource) -> str:
     """How an adapter names the model under it: as the user wrote it, but a local path in full.
 
@@ -250,13 +244,3 @@ def base_identity(source: ModelSource) -> str:
 def _few(names: Collection[str]) -> str:
     shown = sorted(names)[:_SHOWN]
     return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """torch's generator of the CPU starts from ``seed`` inside the block and is as before afterwards."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

@@ -13,7 +13,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from tunesmith.errors import ModelError
 from tunesmith.models import ModelSource, ScratchOptions, load_weights, save_model
-from tunesmith.models.load import new_parameters
+from tunesmith.models.fresh import new_parameters
 from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama
 
 
