@@ -12,8 +12,9 @@ Importing this package loads neither torch nor transformers; names are resolved 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tunesmith._lazy import lazy_names
 
 if TYPE_CHECKING:
     from tunesmith.engine import Model, load
@@ -26,25 +27,17 @@ __version__ = "0.1.0"
 
 __all__ = ["Model", "Recipe", "Run", "TunesmithError", "load", "parse_recipe", "read_recipe", "train"]
 
-_HOME = {
-    "Model": "tunesmith.engine",
-    "Recipe": "tunesmith.recipe",
-    "Run": "tunesmith.runs",
-    "TunesmithError": "tunesmith.errors",
-    "load": "tunesmith.engine",
-    "parse_recipe": "tunesmith.recipe",
-    "read_recipe": "tunesmith.recipe",
-    "train": "tunesmith.training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tunesmith' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Model": "tunesmith.engine",
+            "Recipe": "tunesmith.recipe",
+            "Run": "tunesmith.runs",
+            "TunesmithError": "tunesmith.errors",
+            "load": "tunesmith.engine",
+            "parse_recipe": "tunesmith.recipe",
+            "read_recipe": "tunesmith.recipe",
+            "train": "tunesmith.training",
+        },
+    )

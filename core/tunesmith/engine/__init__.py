@@ -7,9 +7,9 @@ Importing this package loads neither torch nor transformers; the heavy names are
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tunesmith._lazy import lazy_names
 from tunesmith.engine.requests import Engine, GenerateRequest, Sampling, Token
 
 if TYPE_CHECKING:
@@ -18,20 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "GenerateRequest", "Model", "NativeEngine", "Sampling", "Token", "load"]
 
-_HOME = {
-    "Model": "tunesmith.engine.model",
-    "NativeEngine": "tunesmith.engine.native",
-    "load": "tunesmith.engine.model",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tunesmith.engine' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Model": "tunesmith.engine.model",
+            "NativeEngine": "tunesmith.engine.native",
+            "load": "tunesmith.engine.model",
+        },
+    )

@@ -7,8 +7,9 @@ Importing this package loads neither torch nor Jinja2; the names are resolved on
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tunesmith._lazy import lazy_names
 
 if TYPE_CHECKING:
     from tunesmith.evaluate.card import write_card
@@ -18,23 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "evaluate", "evaluate_items", "sample_texts", "write_card", "write_report"]
 
-_HOME = {
-    "Evaluation": "tunesmith.evaluate.scoring",
-    "evaluate": "tunesmith.evaluate.scoring",
-    "evaluate_items": "tunesmith.evaluate.scoring",
-    "sample_texts": "tunesmith.evaluate.samples",
-    "write_card": "tunesmith.evaluate.card",
-    "write_report": "tunesmith.evaluate.report",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tunesmith.evaluate' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Evaluation": "tunesmith.evaluate.scoring",
+            "evaluate": "tunesmith.evaluate.scoring",
+            "evaluate_items": "tunesmith.evaluate.scoring",
+            "sample_texts": "tunesmith.evaluate.samples",
+            "write_card": "tunesmith.evaluate.card",
+            "write_report": "tunesmith.evaluate.report",
+        },
+    )

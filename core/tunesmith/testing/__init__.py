@@ -7,22 +7,17 @@ Importing this package loads neither torch nor transformers; names are resolved 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tunesmith._lazy import lazy_names
 
 if TYPE_CHECKING:
     from tunesmith.testing.models import tiny_bert, tiny_image_model, tiny_llama
 
 __all__ = ["tiny_bert", "tiny_image_model", "tiny_llama"]
 
-_HOME = dict.fromkeys(__all__, "tunesmith.testing.models")
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tunesmith.testing' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        dict.fromkeys(__all__, "tunesmith.testing.models"),
+    )
