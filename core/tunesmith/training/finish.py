@@ -25,22 +25,17 @@ from tunesmith.tasks.base import Encoded, Task
 from tunesmith.tasks.rendering import open_task
 from tunesmith.tasks.sections import Section
 from tunesmith.training.checkpoint import Progress
+from tunesmith.training.prepare import Work
 from tunesmith.training.telling import Teller
 
 __all__ = ["finish"]
 
 
 def finish(
-    run: Run,
-    recipe: Recipe,
-    progress: Progress,
-    *,
-    before: Mapping[str, Mapping[str, float]],
-    splits: Splits[Any],
-    tell: Teller,
+    run: Run, work: Work, progress: Progress, *, before: Mapping[str, Mapping[str, float]], tell: Teller
 ) -> None:
     """Score the saved model on every held-out split, write report and card, mark the run finished."""
-    registry = get_registry()
+    registry, recipe, splits = get_registry(), work.recipe, work.splits
     device = torch.device(recipe.train.device)
     task, model = open_task(find_model_by_name(str(run.model_folder), registry), registry)
     model.to(device)

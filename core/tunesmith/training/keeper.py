@@ -7,17 +7,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
-from typing import Any
 
-from tunesmith.data import Splits
 from tunesmith.evaluate import Evaluation, evaluate_items
 from tunesmith.models import save_model
 from tunesmith.plugin import CheckpointSaved, Evaluated, StepDone
 from tunesmith.runs import Run
-from tunesmith.tasks.base import Encoded
 from tunesmith.tasks.rendering import save_task
 from tunesmith.training.checkpoint import save_checkpoint
 from tunesmith.training.loop import Edges, Job, StepResult
+from tunesmith.training.prepare import Work
 from tunesmith.training.resolve import deciding_metric
 from tunesmith.training.telling import Teller
 
@@ -30,20 +28,23 @@ class Keeper:
 
     run: Run
     job: Job
-    splits: Splits[Any]
-    items: dict[str, list[Encoded]]
     tell: Teller
     stop: Flag
 
+    @property
+    def _work(self) -> Work:
+        return self.job.work
+
     def edges(self) -> Edges:
+        """What the loop calls."""
         return Edges(self._stepped, self._evaluate, self._checkpoint, self.stop.is_set)
 
     def before(self) -> None:
         """The score of the untrained model, so that people see what training gave."""
-        if not self.job.recipe.evaluate.before:
+        if not self._work.recipe.evaluate.before:
             return
-        split = "test" if self.items["test"] else "validation"
-        if self.items[split]:
+        split = "test" if self._work.items["test"] else "validation"
+        if self._work.items[split]:
             metrics = self._measure(split).metrics
             self.tell(Evaluated(run=str(self.run.path), step=0, split=split, metrics=metrics, best=False))
 
@@ -61,16 +62,16 @@ class Keeper:
             self._save_model()
 
     def _choosing(self) -> bool:
-        return bool(self.items["validation"]) and self.job.recipe.evaluate.keep == "best"
+        return bool(self._work.items["validation"]) and self._work.recipe.evaluate.keep == "best"
 
     def _measure(self, split: str) -> Evaluation:
-        section = self.job.recipe.train
+        section = self._work.recipe.train
         return evaluate_items(
-            self.job.model,
-            self.job.task,
-            self.items[split],
-            getattr(self.splits, split),
-            device=self.job.strategy.device,
+            self._work.model,
+            self._work.task,
+            self._work.items[split],
+            getattr(self._work.splits, split),
+            device=self._work.strategy.device,
             precision=section.precision,
             tokens_per_batch=section.tokens_per_batch,
             rows_per_batch=section.rows_per_batch,
@@ -82,8 +83,8 @@ class Keeper:
             StepDone(
                 run=str(self.run.path),
                 step=step,
-                total_steps=self.job.feed.total_steps,
-                epoch=self.job.feed.epochs_done(step),
+                total_steps=self._work.feed.total_steps,
+                epoch=self._work.feed.epochs_done(step),
                 loss=result.loss,
                 learning_rate=rate,
                 grad_norm=result.grad_norm,
@@ -94,11 +95,11 @@ class Keeper:
 
     def _evaluate(self) -> bool:
         """Measure the validation split; True when patience has run out."""
-        if not self.items["validation"]:
+        if not self._work.items["validation"]:
             return False
-        progress, section = self.job.progress, self.job.recipe.evaluate
+        progress, section = self.job.progress, self._work.recipe.evaluate
         metrics = self._measure("validation").metrics
-        decider = deciding_metric(self.job.recipe, self.job.task)
+        decider = deciding_metric(self._work.recipe, self._work.task)
         value = metrics[decider.name]
         better = progress.best is None or (
             value > progress.best if decider.greater_is_better else value < progress.best
@@ -117,14 +118,14 @@ class Keeper:
     def _checkpoint(self) -> Path:
         path = save_checkpoint(
             self.run.checkpoint_folder,
-            model=self.job.model,
+            model=self._work.model,
             optimizer=self.job.optimizer,
             progress=self.job.progress,
-            keep=self.job.recipe.train.keep_checkpoints,
+            keep=self._work.recipe.train.keep_checkpoints,
         )
         self.tell(CheckpointSaved(run=str(self.run.path), step=self.job.progress.step, path=str(path)))
         return path
 
     def _save_model(self) -> None:
-        save_model(self.job.model, self.run.model_folder, getattr(self.job.task, "tokenizer", None))
-        save_task(self.job.task, self.run.model_folder)
+        save_model(self._work.model, self.run.model_folder, getattr(self._work.task, "tokenizer", None))
+        save_task(self._work.task, self.run.model_folder)

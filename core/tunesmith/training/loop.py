@@ -19,19 +19,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from tunesmith.errors import NonFiniteLossError, Origin
-from tunesmith.recipe import Recipe
-from tunesmith.tasks.base import Batch, Encoded, Task
+from tunesmith.errors import NonFiniteLossError
+from tunesmith.tasks.base import Batch
 from tunesmith.training.checkpoint import Progress
-from tunesmith.training.feed import Feed
 from tunesmith.training.precision import autocast
+from tunesmith.training.prepare import Work
 from tunesmith.training.schedule import rate_at
-from tunesmith.training.strategy import Strategy
 
 __all__ = ["Job", "StepResult", "run_steps", "take_step"]
 
@@ -53,18 +50,11 @@ class StepResult:
 
 @dataclass(slots=True)
 class Job:
-    """Everything the loop works with. ``recipe`` is resolved: no value is left to choose."""
+    """Everything the loop works with."""
 
-    recipe: Recipe
-    task: Task[Any, Any]
-    model: nn.Module
+    work: Work
     optimizer: torch.optim.Optimizer
-    strategy: Strategy
-    items: Sequence[Encoded]
-    feed: Feed
     progress: Progress
-    origins: Callable[[Sequence[int]], list[Origin]]
-    """Rows of a batch -> where they stand in the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +79,9 @@ def run_steps(job: Job, edges: Edges) -> bool:
     Raises:
         NonFiniteLossError: the loss or the gradient is NaN or infinite; the weights are those before the step.
     """
-    section, progress, total = job.recipe.train, job.progress, job.feed.total_steps
-    evaluate_every, save_every = job.recipe.evaluate.every, section.save_every
-    job.model.train()
+    work, progress, total = job.work, job.progress, job.work.feed.total_steps
+    section, evaluate_every = work.recipe.train, work.recipe.evaluate.every
+    work.model.train()
     while progress.step < total:
         started = time.perf_counter()
         rate = rate_at(
@@ -101,18 +91,18 @@ def run_steps(job: Job, edges: Edges) -> bool:
             peak=section.learning_rate or 0.0,
             schedule=section.schedule,
         )
-        batch = job.strategy.share(job.feed.batch(progress.step))
-        parts = [job.task.collate([job.items[index] for index in part]) for part in job.feed.parts(batch)]
+        batch = work.strategy.share(work.feed.batch(progress.step))
+        parts = [work.task.collate([work.items["train"][index] for index in part]) for part in work.feed.parts(batch)]
         result = take_step(job, parts, rate)
         seconds = time.perf_counter() - started
         progress.step += 1
         progress.seconds += seconds
         edges.stepped(result, rate, seconds)
 
-        ends_epoch = job.feed.ends_epoch(progress.step)
+        ends_epoch = work.feed.ends_epoch(progress.step)
         evaluation_due = progress.step % evaluate_every == 0 if evaluate_every else ends_epoch
         early = edges.evaluate() if evaluation_due or progress.step == total else False
-        save_due = progress.step % save_every == 0 if save_every else ends_epoch or evaluation_due
+        save_due = progress.step % section.save_every == 0 if section.save_every else ends_epoch or evaluation_due
         asked = edges.stopped() and progress.step < total
         if early or asked or save_due or progress.step == total:
             edges.checkpoint()
@@ -129,23 +119,23 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     Every part's summed loss is divided by the targets of the whole step before its backward pass, so the
     gradient is that of the undivided batch.
     """
-    device, precision = job.strategy.device, job.recipe.train.precision
+    work, section, device = job.work, job.work.recipe.train, job.work.strategy.device
     here = sum(part.targets for part in parts)
-    targets = job.strategy.total(torch.tensor(float(here), device=device))
+    targets = work.strategy.total(torch.tensor(float(here), device=device))
     loss = torch.zeros((), device=device)
     for part in parts:
         part = part.to(device)
-        with autocast(precision, device):
-            share = job.task.loss(job.model, part) / targets
+        with autocast(section.precision, device):
+            share = work.task.loss(work.model, part) / targets
         share.backward()  # type: ignore[no-untyped-call]
         loss += share.detach()
-    moving = [parameter for parameter in job.model.parameters() if parameter.grad is not None]
+    moving = [parameter for parameter in work.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
-    result = StepResult(job.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
+    result = StepResult(work.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
     if not (math.isfinite(result.loss) and math.isfinite(result.grad_norm)):
         raise _not_finite(job, parts, result, rate)
-    if result.grad_norm > job.recipe.train.max_grad_norm:
-        nn.utils.clip_grads_with_norm_(moving, job.recipe.train.max_grad_norm, norm, foreach=True)
+    if result.grad_norm > section.max_grad_norm:
+        nn.utils.clip_grads_with_norm_(moving, section.max_grad_norm, norm, foreach=True)
     for group in job.optimizer.param_groups:
         group["lr"] = rate
     job.optimizer.step()
@@ -154,11 +144,11 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
 
 
 def _not_finite(job: Job, parts: Sequence[Batch], result: StepResult, rate: float) -> NonFiniteLossError:
-    origins = job.origins([row for part in parts for row in part.rows])
+    origins = [job.work.splits.train[row].origin for part in parts for row in part.rows]
     shown = ", ".join(str(origin) for origin in origins[:8]) + (" …" if len(origins) > 8 else "")
-    peak = job.recipe.train.learning_rate or rate
+    peak = job.work.recipe.train.learning_rate or rate
     tries = [f"lower the learning rate: --set train.learning_rate={peak / 10:.1g}"]
-    if job.recipe.train.precision == "bf16":
+    if job.work.recipe.train.precision == "bf16":
         tries.append("compute in full precision: --set train.precision=fp32")
     tries.append("look at the rows named above for empty or broken content")
     what = "loss" if not math.isfinite(result.loss) else "gradient"

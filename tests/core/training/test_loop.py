@@ -3,20 +3,31 @@
 """The step and the loop, against plain PyTorch on a model small enough to check by eye."""
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from tunesmith.data import Splits
 from tunesmith.errors import NonFiniteLossError, Origin
+from tunesmith.models.source import ModelSource
 from tunesmith.recipe.schema import DataSection, Recipe
 from tunesmith.tasks.base import Batch, Encoded
 from tunesmith.training.checkpoint import Progress
 from tunesmith.training.feed import Feed
 from tunesmith.training.loop import Edges, Job, run_steps, take_step
 from tunesmith.training.optimizer import make_optimizer
+from tunesmith.training.prepare import Work
 from tunesmith.training.strategy import Single
+
+SOURCE = ModelSource(name="net", kind="folder")
+
+
+@dataclass
+class Example:
+    origin: Origin
 
 
 class Regression:
@@ -60,17 +71,14 @@ def job(accumulate=1, rows=12, **train):
         accumulate=accumulate,
         seed=0,
     )
-    return Job(
-        wanted,
-        Regression(),
-        model,
-        make_optimizer(model, section),
-        Single(section),
-        items,
-        feed,
-        Progress(),
-        lambda rows: [Origin("rows.csv", row + 2) for row in rows],
-    )
+    splits = Splits([Example(Origin("rows.csv", row + 2)) for row in range(rows)], [], [], (), ())
+    strategy = Single(section)
+    work = Work(wanted, strategy, Regression(), SOURCE, model, splits, {"train": items}, feed, {})
+    return Job(work, make_optimizer(model, section), Progress())
+
+
+def collate(job, indices):
+    return job.work.task.collate([job.work.items["train"][index] for index in indices])
 
 
 def edges(**changes):
@@ -93,26 +101,26 @@ def _own_random_state():
 @pytest.mark.parametrize("accumulate", [1, 2, 3, 6])
 def test_a_step_is_the_same_in_however_many_parts(accumulate):
     whole, parted = job(), job(accumulate)
-    plain = copy.deepcopy(whole.model)
-    batch = [whole.items[index] for index in whole.feed.batch(0)]
+    plain = copy.deepcopy(whole.work.model)
+    batch = [whole.work.items["train"][index] for index in whole.work.feed.batch(0)]
     inputs = torch.tensor(np.stack([item.features["x"] for item in batch]))
     weights = torch.tensor([float(item.targets) for item in batch])
     expected = (plain(inputs).square().sum(dim=1) * weights).sum() / weights.sum()
 
-    parts = [parted.task.collate([parted.items[i] for i in part]) for part in parted.feed.parts(parted.feed.batch(0))]
+    parts = [collate(parted, part) for part in parted.work.feed.parts(parted.work.feed.batch(0))]
     assert min(accumulate, 2) <= len(parts) <= accumulate
     result = take_step(parted, parts, rate=0.1)
 
     assert result.loss == pytest.approx(expected.item(), rel=1e-6)
     assert result.tokens == sum(item.length for item in batch)
-    take_step(whole, [whole.task.collate(batch)], rate=0.1)
-    for one, other in zip(whole.model.parameters(), parted.model.parameters(), strict=True):
+    take_step(whole, [whole.work.task.collate(batch)], rate=0.1)
+    for one, other in zip(whole.work.model.parameters(), parted.work.model.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
 
 
 def test_a_step_is_plain_adamw_with_clipping():
     subject = job(max_grad_norm=0.5)
-    plain = copy.deepcopy(subject.model)
+    plain = copy.deepcopy(subject.work.model)
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for p in plain.parameters() if p.ndim > 1], "weight_decay": 0.01},
@@ -120,15 +128,15 @@ def test_a_step_is_plain_adamw_with_clipping():
         ],
         lr=0.1,
     )
-    batch = subject.task.collate([subject.items[i] for i in subject.feed.batch(0)])
-    (subject.task.loss(plain, batch) / batch.targets).backward()
+    batch = collate(subject, subject.work.feed.batch(0))
+    (subject.work.task.loss(plain, batch) / batch.targets).backward()
     norm = nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
     optimizer.step()
 
     result = take_step(subject, [batch], rate=0.1)
 
     assert result.grad_norm == pytest.approx(norm.item())
-    for expected, actual in zip(plain.parameters(), subject.model.parameters(), strict=True):
+    for expected, actual in zip(plain.parameters(), subject.work.model.parameters(), strict=True):
         torch.testing.assert_close(expected, actual, rtol=1e-5, atol=1e-6)
 
 
@@ -169,8 +177,8 @@ def test_patience_ends_the_job_early():
 @pytest.mark.parametrize(("value", "what"), [(float("nan"), "loss"), (float("inf"), "gradient")])
 def test_what_is_not_finite_stops_the_job_before_the_weights_change(value, what):
     subject = job(precision="bf16", learning_rate=0.004)
-    subject.items[3].features["x"][0] = value
-    before = copy.deepcopy(list(subject.model.parameters()))
+    subject.work.items["train"][3].features["x"][0] = value
+    before = copy.deepcopy(list(subject.work.model.parameters()))
     edge, calls = edges()
     with pytest.raises(NonFiniteLossError) as caught:
         run_steps(subject, edge)
@@ -181,5 +189,5 @@ def test_what_is_not_finite_stops_the_job_before_the_weights_change(value, what)
     assert "lower the learning rate: --set train.learning_rate=0.0004" in text
     assert "--set train.precision=fp32" in text
     if step == 1:
-        assert all(torch.equal(x, y) for x, y in zip(before, subject.model.parameters(), strict=True))
-    assert all(torch.isfinite(parameter).all() for parameter in subject.model.parameters())
+        assert all(torch.equal(x, y) for x, y in zip(before, subject.work.model.parameters(), strict=True))
+    assert all(torch.isfinite(parameter).all() for parameter in subject.work.model.parameters())
