@@ -42,7 +42,7 @@ class Progress:
         best_step: the step it was reached at.
         stale: evaluations since then.
         seconds: training time so far, over all sessions.
-        evaluated: the step of the last evaluation.
+        done: patience has run out: no step follows, however often the job is resumed.
     """
 
     step: int = 0
@@ -50,7 +50,7 @@ class Progress:
     best_step: int | None = None
     stale: int = 0
     seconds: float = 0.0
-    evaluated: int | None = None
+    done: bool = False
 
 
 def save_checkpoint(

@@ -134,6 +134,7 @@ def _carry_out(work: Work, run: Run, resumed: bool, observers: Sequence[Observer
             fix=f"tunesmith train --resume {path}",
         )
     keeper.settle()
+    optimizer.state.clear()  # twice the weights' memory, which the saved model's copy is about to need
     finish(run, work, progress, before=keeper.before_metrics(), tell=tell)
 
 

@@ -82,7 +82,7 @@ def run_steps(job: Job, edges: Edges) -> bool:
     work, progress, total = job.work, job.progress, job.work.feed.total_steps
     section, evaluate_every = work.recipe.train, work.recipe.evaluate.every
     work.model.train()
-    while progress.step < total:
+    while progress.step < total and not progress.done:
         started = time.perf_counter()
         rate = rate_at(
             progress.step,
@@ -101,15 +101,14 @@ def run_steps(job: Job, edges: Edges) -> bool:
 
         ends_epoch = work.feed.ends_epoch(progress.step)
         evaluation_due = progress.step % evaluate_every == 0 if evaluate_every else ends_epoch
-        early = edges.evaluate() if evaluation_due or progress.step == total else False
+        if evaluation_due or progress.step == total:
+            progress.done = edges.evaluate()
         save_due = progress.step % section.save_every == 0 if section.save_every else ends_epoch or evaluation_due
-        asked = edges.stopped() and progress.step < total
-        if early or asked or save_due or progress.step == total:
+        asked = edges.stopped() and progress.step < total and not progress.done
+        if asked or save_due or progress.done or progress.step == total:
             edges.checkpoint()
         if asked:
             return False
-        if early:
-            break
     return True
 
 

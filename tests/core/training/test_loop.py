@@ -172,6 +172,8 @@ def test_patience_ends_the_job_early():
     assert run_steps(subject, edge) is True
     assert subject.progress.step == 4
     assert calls["checkpoint"]
+    assert run_steps(subject, edge) is True
+    assert subject.progress.step == 4, "resumed, it does not go on: an early end is an end"
 
 
 @pytest.mark.parametrize(("value", "what"), [(float("nan"), "loss"), (float("inf"), "gradient")])
