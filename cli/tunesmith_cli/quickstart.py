@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTION", "free_folder", "quickstart_recipe"]
 
-QUESTION = "I was charged twice for the same order, can I get my money back?"
+QUESTION = "Where is my parcel? It was meant to be here on Monday."
 
 
 def free_folder(name: str) -> Path:
@@ -31,7 +31,7 @@ def quickstart_recipe(out: Path) -> Recipe:
         "model": "tunesmith/tiny",
         "method": "full",
         "data": {"train": "dataset:tunesmith/support#train", "test": "dataset:tunesmith/support#test"},
-        "train": {"epochs": 5, "learning_rate": 5e-4, "tokens_per_batch": 512},
+        "train": {"epochs": 10, "learning_rate": 1e-3, "tokens_per_batch": 512, "weight_decay": 0.1},
         "output": str(out),
     }
     return parse_recipe(recipe, source="the quickstart")

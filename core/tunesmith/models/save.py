@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunesmith.models.adapters import is_adapted
 from tunesmith.models.quiet import quiet_libraries
-from tunesmith.runs import writing
+from tunesmith.runs import usual_permissions, writing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +60,7 @@ def save_model(
                 (_write_adapter if is_adapted(model) else _write_model)(model, draft, dtype)
                 if tokenizer is not None:
                     tokenizer.save_pretrained(draft)
+            usual_permissions(draft)
             _to_disk(draft)
             _move(draft, target)
         finally:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The run folder: manifest, lock, metrics, artefacts; and safe writing for everybody who writes into it."""
 
-from tunesmith.runs.atomic import atomic_write, writing
+from tunesmith.runs.atomic import atomic_write, usual_permissions, writing
 from tunesmith.runs.environment import environment
 from tunesmith.runs.folder import Run
 from tunesmith.runs.hashing import file_digest
@@ -17,5 +17,6 @@ __all__ = [
     "environment",
     "file_digest",
     "list_runs",
+    "usual_permissions",
     "writing",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tunesmith.errors import OutputError
 
-__all__ = ["TEMPORARY", "atomic_write", "writing"]
+__all__ = ["TEMPORARY", "atomic_write", "usual_permissions", "writing"]
 
 TEMPORARY = ".*.tmp"
 """What a killed :func:`atomic_write` may leave behind, as a glob; whoever holds the run's lock may delete it."""
@@ -87,3 +87,18 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def usual_permissions(folder: Path) -> None:
+    """Give every file in ``folder`` the permissions that a new file gets there.
+
+    The safetensors library makes files for their owner alone, and a run is for whoever the folder is for. What a new
+    file gets is the process's umask; making one tells it, where asking would change it for a moment.
+    """
+    probe = folder / f".{secrets.token_hex(4)}.tmp"
+    probe.touch()
+    mode = probe.stat().st_mode
+    probe.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)

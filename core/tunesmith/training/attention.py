@@ -18,8 +18,9 @@ from torch import nn
 
 __all__ = ["fit_attention"]
 
-SHORT = 200
-"""Tokens. Up to about this length plain products are faster; beyond it their L × L weights cost memory and time."""
+SHORT = 320
+"""Tokens. Up to here forward and backward take half to nine tenths of the fused kernel's time (docs/benchmarks.md);
+beyond, the L × L weights begin to cost memory."""
 
 
 def fit_attention(model: nn.Module, lengths: Sequence[int], device: torch.device) -> str | None:

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tunesmith.errors import RunError
-from tunesmith.runs import file_digest, writing
+from tunesmith.runs import file_digest, usual_permissions, writing
 from tunesmith.training.optimizer import optimizer_tensors, restore_optimizer
 
 __all__ = ["Progress", "latest_checkpoint", "load_checkpoint", "save_checkpoint"]
@@ -75,6 +75,7 @@ def save_checkpoint(
             digests = {name: file_digest(partial / name) for name in (_WEIGHTS, _OPTIMIZER, _RANDOM)}
             state = {"format": 1, "progress": asdict(progress), "files": digests}
             (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+            usual_permissions(partial)
             for path in partial.iterdir():
                 _flush(path)
             _flush(partial)

@@ -50,6 +50,12 @@ def test_the_same_weights_give_the_same_bytes(source: ModelSource, model: Any, t
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
 
 
+def test_files_are_for_whoever_the_folder_is_for(source: ModelSource, model: Any, tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    save_model(model, tmp_path / "m", load_tokenizer(source))
+    assert {file.stat().st_mode for file in (tmp_path / "m").iterdir()} == {(tmp_path / "any").stat().st_mode}
+
+
 def test_adapters_have_sorted_settings(source: ModelSource, tmp_path: Path) -> None:
     """peft keeps names in sets; their order must not reach the disk."""
     save_model(apply_method(load_weights(source, "causal-lm"), MethodSection(name="lora")), tmp_path / "a")

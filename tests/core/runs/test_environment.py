@@ -45,5 +45,6 @@ def test_what_is_public() -> None:
         "environment",
         "file_digest",
         "list_runs",
+        "usual_permissions",
         "writing",
     ]

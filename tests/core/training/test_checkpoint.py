@@ -115,6 +115,13 @@ def test_frozen_weights_are_not_saved(tmp_path):
         assert sorted(file.keys()) == ["2.bias", "2.weight"]
 
 
+def test_its_files_are_for_whoever_the_folder_is_for(tmp_path):
+    (tmp_path / "any").touch()
+    path = save(tmp_path, *trained(1))
+    assert {file.stat().st_mode for file in path.iterdir()} == {(tmp_path / "any").stat().st_mode}
+    assert sorted(file.name for file in path.iterdir())[-1] == "weights.safetensors"
+
+
 def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path):
     """A real limit of the operating system on file size, in a real process."""
     code = """
