@@ -9,6 +9,7 @@ from typing import Any
 
 from tunesmith.errors import ModelError
 from tunesmith.models.check import read_json
+from tunesmith.models.image_processors import LARGEST_SIDE, read_preparation
 from tunesmith.models.source import ModelSource
 
 __all__ = ["ImageSettings", "image_settings"]
@@ -24,6 +25,11 @@ class ImageSettings:
         channels: 1 is grayscale, 3 is RGB.
         mean: per channel.
         std: per channel.
+        resize: before the center is cropped to ``height`` × ``width``: ``(height, width)``, or the length of the
+            shorter side, proportions kept; 0 leaves the image as it is. ``None``: resized to ``height`` × ``width`` at
+            once, proportions not kept.
+        resample: Pillow's name of the filter.
+        bgr: the model reads the channels in reverse order.
     """
 
     height: int
@@ -31,73 +37,69 @@ class ImageSettings:
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: tuple[int, int] | int | None = None
+    resample: str = "bilinear"
+    bgr: bool = False
 
 
 def image_settings(source: ModelSource, model: Any) -> ImageSettings:
     """From the model's ``preprocessor_config.json``, or from its configuration where it has none.
 
     Raises:
-        ModelError: neither says how large an image is.
+        ModelError: neither says how large an image is, or the images are prepared in a way that is not known here.
     """
     config = model.config
-    channels = int(getattr(config, "num_channels", 3))
+    channels = getattr(config, "num_channels", 3)
+    if channels not in (1, 3):
+        raise ModelError(
+            f"{source.name} does not read pictures",
+            given=f"num_channels: {channels} in config.json",
+            expected="1 (gray) or 3 (color)",
+            fix="choose another image model",
+        )
     folder = source.base.folder if source.base is not None else source.folder
     file = None if folder is None else folder / "preprocessor_config.json"
     values = read_json(file) if file is not None and file.is_file() else {}
-    size = _size_of(values) or _sides(getattr(config, "image_size", None))
+    size = _sides(getattr(config, "image_size", None))
+    preparation = read_preparation(values, name=source.name, size=size) if values else None
+    if preparation is not None:
+        return ImageSettings(
+            height=preparation.height,
+            width=preparation.width,
+            channels=channels,
+            mean=_per_channel(preparation.mean, channels),
+            std=_per_channel(preparation.std, channels),
+            resize=preparation.resize,
+            resample=preparation.resample,
+            bgr=preparation.bgr,
+        )
     if size is None:
         raise ModelError(
             f"{source.name} does not say how large its images are",
-            given="no `size` in preprocessor_config.json, no image_size in config.json",
+            given="no `size` in preprocessor_config.json, no usable image_size in config.json",
             expected="preprocessor_config.json with size: {height, width}",
             fix="copy preprocessor_config.json of the original model into the folder",
         )
-    mean, std = _normalization(values) if values else (None, None)
     return ImageSettings(
         height=size[0],
         width=size[1],
         channels=channels,
-        mean=_per_channel(mean or getattr(config, "image_mean", None), channels),
-        std=_per_channel(std or getattr(config, "image_std", None), channels),
+        mean=_per_channel(getattr(config, "image_mean", None), channels),
+        std=_per_channel(getattr(config, "image_std", None), channels),
     )
 
 
-def _size_of(values: dict[str, Any]) -> tuple[int, int] | None:
-    """A center crop, where there is one, decides over the size before it."""
-    crop = _sides(values.get("crop_size")) if values.get("do_center_crop") else None
-    return crop or _sides(values.get("size"))
-
-
 def _sides(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, dict):
-        edge = value.get("shortest_edge")
-        value = [value.get("height", edge), value.get("width", edge)]
-    if isinstance(value, int):
-        value = [value, value]
-    if isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(side, int) for side in value):
-        return value[0], value[1]
+    sides = [value, value] if isinstance(value, int) else value
+    if isinstance(sides, (list, tuple)) and len(sides) == 2 and all(_is_side(side) for side in sides):
+        return sides[0], sides[1]
     return None
 
 
-def _normalization(values: dict[str, Any]) -> tuple[list[float], list[float]]:
-    """Mean and std for pixels scaled to 0…1, whatever scale the model's own preprocessing uses.
-
-    Theirs is ``(255 · pixel · rescale_factor - offset - mean) / std``.
-    """
-    factor = 255 * float(values.get("rescale_factor", 1 / 255)) if values.get("do_rescale", True) else 255.0
-    offset = 1.0 if values.get("rescale_offset") else 0.0
-    normalize = values.get("do_normalize", True)
-    mean = _floats(values.get("image_mean"), 0.5) if normalize else [0.0]
-    std = _floats(values.get("image_std"), 0.5) if normalize else [1.0]
-    return [(value + offset) / factor for value in mean], [value / factor for value in std]
-
-
-def _floats(value: Any, default: float) -> list[float]:
-    if value is None:
-        return [default]
-    return [float(one) for one in value] if isinstance(value, (list, tuple)) else [float(value)]
+def _is_side(value: Any) -> bool:
+    return type(value) is int and 0 < value <= LARGEST_SIDE
 
 
 def _per_channel(values: Any, channels: int) -> tuple[float, ...]:
-    listed = _floats(values, 0.5)
+    listed = [0.5] if values is None else [float(value) for value in values]
     return tuple(listed) if len(listed) == channels else tuple(listed[:1] * channels)

@@ -24,7 +24,7 @@ from tunesmith.tasks.cells import label_cell
 from tunesmith.tasks.classification import Classification
 from tunesmith.tasks.images import Picture, png_bytes, read_picture
 from tunesmith.tasks.sections import Table
-from tunesmith.tasks.state import state_floats, state_int
+from tunesmith.tasks.state import state_floats, state_int, state_ints, state_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +36,8 @@ __all__ = ["ImageClassification", "ImageExample"]
 
 MEASURED = 10_000
 """Mean and deviation are taken from at most this many training images, evenly spread over them."""
+LONGEST_SIDE = 128
+"""Pixels, of what a net from scratch reads; at the size of photographs one step would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,9 @@ class ImageExample:
 class ImageClassification(Classification[ImageExample]):
     """Which label, or labels, an image has.
 
-    Images are resized to what the model reads, without keeping their proportions. A net from scratch reads the most
-    common size of the training images, in gray when all of them are, normalized by their own mean and deviation.
+    Images are resized and cropped as the model's own preprocessing says, else resized to what the model reads without
+    keeping their proportions. A net from scratch reads the most common size of the training images (the longer side at
+    most ``LONGEST_SIDE``), in gray when all of them are, normalized by their own mean and deviation.
     """
 
     columns = (
@@ -92,7 +95,8 @@ class ImageClassification(Classification[ImageExample]):
         if not self._resized:
             return []
         size = f"{self.settings.height} × {self.settings.width}"
-        return [f"{self._resized:,} of {self._images:,} images resized to {size} pixels"]
+        how = "resized" if self.settings.resize is None else "resized and cropped"
+        return [f"{self._resized:,} of {self._images:,} images {how} to {size} pixels"]
 
     def parse(self, row: Row, *, labelled: bool = True) -> ImageExample:
         image = read_picture(row.values.get("image"), Path(row.origin.file).parent)
@@ -127,14 +131,26 @@ class ImageClassification(Classification[ImageExample]):
         settings, image = self.settings, example.image
         self._images += 1
         self._resized += (image.height, image.width) != (settings.height, settings.width)
-        pixels = image.pixels(settings.height, settings.width, settings.channels)
-        features = {"pixels": pixels, **self.encode_label(example)}
+        features = {"pixels": self._pixels(image), **self.encode_label(example)}
         return [Encoded(features, length=1, targets=int(example.labels is not None), row=row)]
+
+    def _pixels(self, image: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """uint8 (H, W, C), RGB: what the model sees of a picture."""
+        settings = self.settings
+        return image.pixels(
+            settings.height,
+            settings.width,
+            settings.channels,
+            resize=settings.resize,
+            resample=settings.resample,
+        )
 
     def collate(self, items: Sequence[Encoded]) -> Batch:
         import torch
 
         pixels = torch.from_numpy(np.stack([item.features["pixels"] for item in items])).permute(0, 3, 1, 2)
+        if self.settings.bgr:
+            pixels = pixels.flip(1)
         mean = torch.tensor(self.settings.mean).view(1, -1, 1, 1)
         std = torch.tensor(self.settings.std).view(1, -1, 1, 1)
         labels = self.collate_labels(items)
@@ -151,14 +167,12 @@ class ImageClassification(Classification[ImageExample]):
     def mistake_table(
         self, examples: Sequence[ImageExample], rows: Sequence[Sequence[str | float]], note: str
     ) -> Table:
-        settings = self.settings
-        shown = [example.image.pixels(settings.height, settings.width, settings.channels) for example in examples]
         return Table(
             title="Worst mistakes",
             note=note,
             header=("where", "true", "predicted", "probability", "loss"),
             rows=[(str(example.origin), *row) for example, row in zip(examples, rows, strict=True)],
-            images=[png_bytes(pixels) for pixels in shown],
+            images=[png_bytes(self._pixels(example.image)) for example in examples],
         )
 
     # ---- what is saved with the model ----------------------------------------------------------
@@ -183,6 +197,8 @@ def _measure(examples: Sequence[ImageExample]) -> ImageSettings:
     # Equally common sizes: the larger one, so that the choice does not hang on the order of the rows.
     sizes = Counter((example.image.height, example.image.width) for example in examples)
     (height, width), _ = max(sizes.items(), key=lambda item: (item[1], item[0]))
+    scale = min(1.0, LONGEST_SIDE / max(height, width))
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
     channels = max(example.image.channels for example in examples)
     step = -(-len(examples) // MEASURED)
     count, total, squares = 0, np.zeros(channels), np.zeros(channels)
@@ -208,12 +224,47 @@ def _saved_settings(state: Mapping[str, Any]) -> ImageSettings:
         channels=state_int(state, "channels"),
         mean=state_floats(state, "mean"),
         std=state_floats(state, "std"),
+        resize=_saved_resize(state),
+        resample=state_text(state, "resample") if "resample" in state else "bilinear",
+        bgr=state.get("bgr") is True,
     )
-    if not len(settings.mean) == len(settings.std) == settings.channels or 0 in settings.std:
-        raise ModelError(
-            "rendering.json: mean and std cannot be used",
-            given=f"mean {list(settings.mean)}, std {list(settings.std)}, channels {settings.channels}",
-            expected="a mean and a std above 0 for each channel",
-            fix="save the model again; rendering.json is written with it and should not be edited",
-        )
+    _check_saved(settings)
     return settings
+
+
+def _saved_resize(state: Mapping[str, Any]) -> tuple[int, int] | int | None:
+    """Models saved before there was a choice were resized at once, as ``None`` says."""
+    value = state.get("resize")
+    if value is None:
+        return None
+    if type(value) is int and value == 0:
+        return 0
+    if isinstance(value, list):
+        height, width = state_ints(state, "resize") if len(value) == 2 else (0, 0)
+        return (height, width)
+    return state_int(state, "resize")
+
+
+def _check_saved(settings: ImageSettings) -> None:
+    from tunesmith.models.image_processors import FILTERS, LARGEST_SIDE
+
+    resize = settings.resize if isinstance(settings.resize, tuple) else (settings.resize or 1,)
+    sides = (settings.height, settings.width, *resize)
+    if not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE or settings.channels not in (1, 3):
+        raise _unusable(
+            "height, width, channels and resize", sides, f"sides of 1 to {LARGEST_SIDE} pixels, 1 or 3 channels"
+        )
+    if settings.resample not in FILTERS:
+        raise _unusable("resample", settings.resample, f"one of {', '.join(FILTERS)}")
+    if not len(settings.mean) == len(settings.std) == settings.channels or 0 in settings.std:
+        given = f"mean {list(settings.mean)}, std {list(settings.std)}, channels {settings.channels}"
+        raise _unusable("mean and std", given, "a mean and a std above 0 for each channel")
+
+
+def _unusable(what: str, given: object, expected: str) -> ModelError:
+    return ModelError(
+        f"rendering.json: {what} cannot be used",
+        given=given,
+        expected=expected,
+        fix="save the model again; rendering.json is written with it and should not be edited",
+    )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunesmith.data.rows import RowError
+from tunesmith.tasks.resizing import resized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,21 +50,30 @@ class Picture:
     width: int
     channels: int
 
-    def pixels(self, height: int, width: int, channels: int) -> Pixels:
-        """uint8 (height, width, channels): resized (bilinear, without keeping the proportions) and converted.
+    def pixels(
+        self,
+        height: int,
+        width: int,
+        channels: int,
+        *,
+        resize: tuple[int, int] | int | None = None,
+        resample: str = "bilinear",
+    ) -> Pixels:
+        """uint8 (height, width, channels): resized, cropped at the center, and converted.
+
+        Args:
+            resize: before the crop: ``(height, width)``, or the length of the shorter side, proportions kept; 0: not
+                resized. ``None``: to ``height`` × ``width`` at once, proportions not kept.
+            resample: Pillow's name of the filter.
 
         Raises:
             RowError: the file changed and cannot be decoded any more.
         """
         pixels = self.source if isinstance(self.source, np.ndarray) else _decode(self.source)
-        if pixels.shape == (height, width, channels):
+        if resize is None and pixels.shape == (height, width, channels):
             return pixels
         image = _as_image(pixels).convert("L" if channels == 1 else "RGB")
-        if image.size != (width, height):
-            from PIL.Image import Resampling
-
-            image = image.resize((width, height), Resampling.BILINEAR)
-        return _as_pixels(image)
+        return _as_pixels(resized(image, (height, width), resize, resample))
 
 
 def read_picture(value: Any, beside: Path | None = None) -> Picture:

@@ -115,6 +115,50 @@ def test_a_broken_image_is_a_row_error_that_names_it(data, tmp_path):
         ImageClassification(data()).parse(Row({"image": tmp_path / "cat.png", "label": "cat"}, Origin("cats")))
 
 
+def test_a_net_from_scratch_does_not_read_photographs_at_their_own_size(data):
+    task, _, _, items = ready(scratch("cnn"), data(), images([(300, 401)] * 2, channels=3), list("ab"))
+    assert (task.settings.height, task.settings.width) == (96, 128)
+    assert items[0].features["pixels"].shape == (96, 128, 3)
+    assert task.notes[-1] == "2 of 2 images resized to 96 × 128 pixels"
+
+
+def test_how_images_are_prepared_is_saved_with_the_model(data, image_net):
+    (image_net.folder / "preprocessor_config.json").write_text(
+        '{"size": {"shortest_edge": 10}, "crop_size": 8, "do_center_crop": true, "resample": 3,'
+        ' "do_flip_channel_order": true}'
+    )
+    task, _, _, items = ready(image_net, data(), images([(20, 12)] * 2, channels=3), ["cat", "dog"])
+    assert (task.settings.resize, task.settings.resample, task.settings.bgr) == (10, "bicubic", True)
+    assert task.notes[-1] == "2 of 2 images resized and cropped to 8 × 8 pixels"
+    state = task.state()
+    again = ImageClassification(data())
+    again.restore(state, image_net)
+    assert again.settings == task.settings
+    pictures = task.collate(items).inputs["pixel_values"]
+    assert torch.equal(pictures, again.collate(items).inputs["pixel_values"])
+    older = {key: value for key, value in state.items() if key not in ("resize", "resample", "bgr")}
+    again.restore(older, image_net)
+    assert (again.settings.resize, again.settings.resample, again.settings.bgr) == (None, "bilinear", False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"height": 10**9}, "height, width, channels and resize"),
+        ({"resize": [8, 10**9]}, "height, width, channels and resize"),
+        ({"resize": 10**9}, "height, width, channels and resize"),
+        ({"resize": [8]}, "height, width, channels and resize"),
+        ({"resize": "8"}, "'resize'"),
+        ({"channels": 2, "mean": [0.5] * 2, "std": [0.5] * 2}, "height, width, channels and resize"),
+        ({"resample": "sinc"}, "resample"),
+    ],
+)
+def test_what_is_saved_is_not_trusted(data, image_net, wrong, words):
+    task, _, _, _ = ready(image_net, data(), images([(5, 5)] * 2), ["cat", "dog"])
+    with pytest.raises(ModelError, match=rf"rendering.json: {words} cannot be used"):
+        ImageClassification(data()).restore({**task.state(), **wrong}, image_net)
+
+
 def test_real_digits(data, shared):
     folder = shared / "data/mnist"
     with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:

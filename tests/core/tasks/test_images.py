@@ -59,6 +59,21 @@ def test_resizing():
     assert read_picture(RED).pixels(8, 8, 1).shape == (8, 8, 1)
 
 
+def test_a_strip_is_cropped_without_making_the_whole_of_it():
+    strip = read_picture((np.arange(9_000) % 251).astype(np.uint8)[None])
+    whole, part = 9_000 * 256, 256
+    pixels = strip.pixels(part, part, 1, resize=256)
+    middle = strip.pixels(1, 9_000, 1)[0, (whole // 2) // 256, 0]
+    assert pixels.shape == (256, 256, 1)
+    assert abs(int(pixels[128, 128, 0]) - int(middle)) <= 2
+
+
+def test_pictures_smaller_than_the_crop_stand_on_black():
+    white = read_picture(np.full((2, 3), 255, dtype=np.uint8)).pixels(5, 6, 1, resize=0)[..., 0]
+    assert white.sum() == 6 * 255
+    assert (white[2:4, 2:5] == 255).all()
+
+
 def test_large_pictures_are_not_kept_decoded(tmp_path):
     file = tmp_path / "large.png"
     file.write_bytes(encoded(np.zeros((400, 300, 3), dtype=np.uint8)))
