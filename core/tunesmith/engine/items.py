@@ -33,7 +33,7 @@ def run_items(
 ) -> list[Any]:
     """``task.outputs`` over all items; the i-th output belongs to ``items[i]``.
 
-    The model is put into evaluation mode and back into the mode it was in; no gradient is recorded.
+    The model is put into evaluation mode, and every module of it back into its own mode; no gradient is recorded.
 
     Args:
         device: where the model is.
@@ -46,7 +46,7 @@ def run_items(
         tokens_per_batch = None if rows_per_batch else TOKENS_PER_BATCH
     outputs: list[Any] = [None] * len(items)
     lengths = np.asarray([item.length for item in items], dtype=np.int64)
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         for batch in batch_order(lengths, tokens=tokens_per_batch, rows=rows_per_batch, seed=0, epoch=0, shuffle=False):
@@ -57,7 +57,8 @@ def run_items(
             for place, answer in zip(chosen, answers, strict=True):
                 outputs[place] = answer
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
     return outputs
 
 

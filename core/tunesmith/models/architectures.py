@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tunesmith.errors import ModelError
 from tunesmith.models.check import read_json
+from tunesmith.models.quiet import quiet_libraries
 from tunesmith.models.source import ScratchOptions
 from tunesmith.plugin.specs import ModelSpec
 
@@ -59,13 +60,14 @@ def read_config(folder: Path, registry: Registry, overrides: dict[str, Any], *, 
     values = read_json(folder / "config.json")
     own = _registered_config(str(values.get("model_type", "")), registry)
     try:
-        loaded = (own or AutoConfig).from_pretrained(
-            folder,
-            return_unused_kwargs=True,
-            local_files_only=True,
-            **({} if own else {"trust_remote_code": trust_remote_code}),
-            **overrides,
-        )
+        with quiet_libraries():
+            loaded = (own or AutoConfig).from_pretrained(
+                folder,
+                return_unused_kwargs=True,
+                local_files_only=True,
+                **({} if own else {"trust_remote_code": trust_remote_code}),
+                **overrides,
+            )
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise ModelError(
             f"The model's config.json cannot be used: {folder / 'config.json'}",

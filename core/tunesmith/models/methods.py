@@ -13,7 +13,7 @@ from tunesmith.recipe.schema import MethodSection
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["apply_method", "count_parameters"]
+__all__ = ["apply_method", "count_parameters", "training_mode"]
 
 
 def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = None) -> nn.Module:
@@ -51,6 +51,21 @@ def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = 
     for name, parameter in model.named_parameters():
         parameter.requires_grad = trainable is None or name in trainable
     return model
+
+
+def training_mode(model: nn.Module) -> None:
+    """``model.train()``, except that batch normalization whose weights do not move keeps its running statistics.
+
+    They are weights in all but name: with ``head`` a layer said to be frozen would change, and an adapter is saved
+    without them, so that it would be served over other statistics than it was trained with.
+    """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    model.train()
+    for module in model.modules():
+        running = isinstance(module, _BatchNorm) and module.track_running_stats
+        if running and not any(parameter.requires_grad for parameter in module.parameters(recurse=False)):
+            module.eval()
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

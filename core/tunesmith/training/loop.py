@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from tunesmith.errors import NonFiniteLossError
+from tunesmith.models.methods import training_mode
 from tunesmith.tasks.base import Batch
 from tunesmith.training.checkpoint import Progress
 from tunesmith.training.precision import autocast
@@ -81,7 +82,7 @@ def run_steps(job: Job, edges: Edges) -> bool:
     """
     work, progress, total = job.work, job.progress, job.work.feed.total_steps
     section, evaluate_every = work.recipe.train, work.recipe.evaluate.every
-    work.model.train()
+    training_mode(work.model)
     while progress.step < total and not progress.done:
         started = time.perf_counter()
         rate = rate_at(

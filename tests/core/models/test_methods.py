@@ -4,13 +4,22 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    ResNetConfig,
+    ResNetForImageClassification,
+)
 
+from tunesmith.engine.items import run_items
 from tunesmith.errors import ModelError
 from tunesmith.models import (
     ModelSource,
@@ -21,6 +30,7 @@ from tunesmith.models import (
     load_weights,
     save_model,
 )
+from tunesmith.models.methods import training_mode
 from tunesmith.recipe.schema import MethodSection
 from tunesmith.registry import get_registry
 from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama
@@ -51,6 +61,32 @@ def _step(model: Any, **inputs: torch.Tensor) -> None:
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5)
     model(**inputs).logits.logsumexp(-1).sum().backward()
     optimizer.step()
+
+
+@pytest.mark.parametrize(("method", "moves"), [("full", True), ("head", False)])
+def test_batch_statistics_move_only_where_the_weights_do(tmp_path: Path, method: str, moves: bool) -> None:
+    config = ResNetConfig(embedding_size=4, hidden_sizes=[4], depths=[1], layer_type="basic", num_labels=2)
+    ResNetForImageClassification(config).save_pretrained(tmp_path)
+    model = apply_method(_load(tmp_path, "image-classification"), _method(method))
+    before = {name: buffer.clone() for name, buffer in model.named_buffers() if "running" in name}
+    training_mode(model)
+    assert model.training
+    model(torch.rand(4, 3, 32, 32))
+    after = dict(model.named_buffers())
+    assert before
+    assert all(torch.equal(after[name], buffer) != moves for name, buffer in before.items())
+
+
+def test_answers_between_steps_leave_every_module_in_its_mode() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2).eval())
+    model.training = model[0].training = True
+    run_items(model, SimpleNamespace(default_rows_per_batch=1), [], device=torch.device("cpu"))
+    assert [module.training for module in model.modules()] == [True, True, False]
+
+
+def test_a_configuration_with_other_labels_says_nothing(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    _load(models / "bert", "sequence-classification", id2label={0: "a", 1: "b", 2: "c"}, num_labels=3)
+    assert capfd.readouterr().err == ""
 
 
 def test_full(models: Path) -> None:
