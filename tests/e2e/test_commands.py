@@ -160,6 +160,12 @@ def test_predict_answers_each_line_of_a_pipe_before_the_next_and_dies_quietly(pl
     running.stderr.close()
 
 
+def test_predict_reads_a_pipe_by_line_only(place: Path, classifier: Path) -> None:
+    done = tunesmith("predict", classifier, "-", "--format", "csv", stdin="body,category\nhello,x\n", cwd=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "expected: --format jsonl or --format text" in done.stderr
+
+
 def test_predict_writes_a_new_file_only(place: Path, classifier: Path) -> None:
     done = tunesmith("predict", classifier, "test.csv", "--out", "answers.jsonl", cwd=place)
     assert ok(done) == ""
@@ -210,6 +216,8 @@ def test_chat_talks_through_a_pipe(place: Path, writer: Path) -> None:
     first, second = ok(done).split("\n")[:2]
     assert first == second  # greedy, and the first question was forgotten
     assert "forgotten" in done.stderr
+    answered = ok(tunesmith("predict", "runs/chat", "-", stdin="say yes\n", cwd=place))
+    assert set(json.loads(answered)) == {"text"}
     other = tunesmith("chat", writer, stdin="hello\n", cwd=place)
     assert other.returncode == 2
     assert "this model does not answer messages" in other.stderr

@@ -71,10 +71,27 @@ def _batches(model: Model, source: str, mapping: dict[str, str], format_name: st
         learned = model.definition.data
         yield from from_file(source, learned.model_copy(update={"format": format_name, "text_unit": "line"}))
         return
-    as_json = None if format_name is None else format_name.rpartition("/")[2] in ("json", "jsonl")
-    word = next((column.name for column in model.definition.columns if not column.target), "messages")
+    inputs = [column.name for column in model.definition.columns if not column.target]
+    word = "text" if model.chats or not inputs else inputs[0]
     pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    yield from from_pipe(pipe, mapping.get(word, word), as_json=as_json)
+    yield from from_pipe(pipe, mapping.get(word, word), as_json=_lines_are_json(format_name))
+
+
+def _lines_are_json(format_name: str | None) -> bool | None:
+    """What ``--format`` says of a pipe, which is read line by line; ``None``: the first line tells."""
+    from tunesmith.errors import DataError
+
+    if format_name is None:
+        return None
+    short = format_name.rpartition("/")[2]
+    if short in ("jsonl", "text"):
+        return short == "jsonl"
+    raise DataError(
+        f"a pipe cannot be read as {format_name}",
+        given=f"--format {format_name}",
+        expected="--format jsonl or --format text: a pipe is read line by line",
+        fix="write the rows to a file and name it: tunesmith predict MODEL FILE",
+    )
 
 
 def _answers(model: Model, batch: list[Row], mapping: dict[str, str]) -> Iterator[dict[str, object]]:

@@ -15,7 +15,9 @@ __all__ = ["apply_columns", "bind_columns", "map_columns"]
 _FLAGS = frozenset({"text", "label"})  # columns with a flag of their own on the command line
 
 
-def map_columns(row: Row, columns: Sequence[Column], mapping: Mapping[str, str], *, labelled: bool = True) -> Row:
+def map_columns(
+    row: Row, columns: Sequence[Column], mapping: Mapping[str, str], *, labelled: bool = True, recipe: bool = True
+) -> Row:
     """One row with the task's names added: bind by this row's own columns, then apply.
 
     For files use :func:`bind_columns` once, so that a missing column is one error and not one a row.
@@ -24,7 +26,7 @@ def map_columns(row: Row, columns: Sequence[Column], mapping: Mapping[str, str],
     Raises:
         DataError: as :func:`bind_columns`.
     """
-    binding = bind_columns(tuple(row.values), columns, mapping, labelled=labelled, where=str(row.origin))
+    binding = bind_columns(tuple(row.values), columns, mapping, labelled=labelled, where=str(row.origin), recipe=recipe)
     return apply_columns(row, binding)
 
 
@@ -41,6 +43,7 @@ def bind_columns(
     *,
     labelled: bool = True,
     where: str,
+    recipe: bool = True,
 ) -> dict[str, str]:
     """Which of the available columns holds what the task reads.
 
@@ -53,9 +56,11 @@ def bind_columns(
         mapping: the task's word to the user's column (``data.columns``).
         labelled: False when predicting: target columns may be missing.
         where: the file, for messages.
+        recipe: False for a model that is trained already: then messages speak of ``--columns`` instead of the recipe.
 
     Raises:
-        DataError: a word the task does not have, or columns that the file does not have; all in one.
+        DataError: a word the task does not have, columns that the file does not have, or a file with no column at
+            all that the task reads; all in one.
     """
     _check_words(columns, mapping)
     binding: dict[str, str] = {}
@@ -71,16 +76,24 @@ def bind_columns(
             binding[word] = found[0]
         elif len(found) > 1:
             blamed.append(word)
-            complaints.append((f"several columns could be {word!r}: {', '.join(found)}", [_set(word, found[0])]))
+            advice = [_set(word, found[0], recipe)]
+            complaints.append((f"several columns could be {word!r}: {', '.join(found)}", advice))
         elif needed or (word in mapping and (labelled or not column.target)):
             blamed.append(word)
-            complaints.append(_missing(available, column, mapping))
+            complaints.append(_missing(available, column, mapping, recipe))
     if complaints:
         raise DataError(
             f"{where}: " + "; ".join(what for what, _ in complaints),
             given=f"columns {', '.join(map(_short, available))}" if available else "no columns",
             expected="; ".join(dict.fromkeys(_expected(declared.get(word), mapping) for word in blamed)),
             fix=[*(line for _, lines in complaints for line in lines), *_header_hint(available)],
+        )
+    if columns and not binding:
+        raise DataError(
+            f"{where}: no column that the task reads",
+            given=f"columns {', '.join(map(_short, available))}" if available else "no columns",
+            expected="; ".join(f"{column.name} ({column.summary})" for column in columns),
+            fix=["say which column is which: " + _set("WORD", "COLUMN", recipe), *_header_hint(available)],
         )
     return binding
 
@@ -94,19 +107,26 @@ def _candidates(available: Sequence[str], column: Column, mapping: Mapping[str, 
     return [alias for alias in dict.fromkeys(column.aliases) if alias in available and alias not in taken]
 
 
-def _missing(available: Sequence[str], column: Column, mapping: Mapping[str, str]) -> tuple[str, list[str]]:
+def _missing(
+    available: Sequence[str], column: Column, mapping: Mapping[str, str], recipe: bool
+) -> tuple[str, list[str]]:
     word = column.name
     wanted = mapping.get(word, word)
     folded = {name.lower(): name for name in reversed(available)}
     near = [folded[name] for name in difflib.get_close_matches(wanted.lower(), list(folded), n=1)]
-    advice = [f"did you mean {near[0]!r}? then {_set(word, near[0])}"] if near else [_set(word, "COLUMN")]
+    if near:
+        advice = [f"did you mean {near[0]!r}? then {_set(word, near[0], recipe)}"]
+    else:
+        advice = [_set(word, "COLUMN", recipe)]
     if word in mapping:
         return f"no column {wanted!r}, which data.columns.{word} names", advice
     return f"no column for {word!r}", advice
 
 
-def _set(word: str, column: str) -> str:
+def _set(word: str, column: str, recipe: bool) -> str:
     shown = f"'{column}'" if any(char.isspace() for char in column) else column
+    if not recipe:
+        return f'--columns {word}={shown} (in Python: columns={{"{word}": "{column}"}})'
     return f"--set data.columns.{word}={shown}" + (f" (or --{word} {shown})" if word in _FLAGS else "")
 
 

@@ -97,7 +97,7 @@ def read_split(
     Raises:
         DataError: as :func:`read_examples`.
     """
-    reading = _Reading(section, task, registry, labelled=labelled, digests=False)
+    reading = _Reading(section, task, registry, labelled=labelled, training=False)
     examples = reading.parse(reading.rows(sources))
     reading.finish()
     return examples
@@ -113,13 +113,13 @@ class _Reading(Generic[E]):
         registry: Registry,
         *,
         labelled: bool = True,
-        digests: bool = True,
+        training: bool = True,
     ) -> None:
         self._section = section
         self._task = task
         self._registry = registry
         self._labelled = labelled
-        self._digests = digests
+        self._training = training
         self._count = 0
         self.problems: list[Problem] = []
         self.facts: list[FileFact] = []
@@ -142,9 +142,24 @@ class _Reading(Generic[E]):
         raise DataError(
             f"{found:,} {'problem' if found == 1 else 'problems'} in {rows:,} {'row' if rows == 1 else 'rows'}",
             expected="every row to be usable: none is skipped or repaired silently",
-            fix="correct or remove these rows",
-            problems=self.problems,
+            fix=self._advice(),
+            problems=self._in_order(),
         )
+
+    def _advice(self) -> list[str]:
+        alike = len(self.problems) > 1 and len({problem.message for problem in self.problems}) == 1
+        if not alike or len(self.problems) < self._count:
+            return ["correct or remove these rows"]
+        words = ", ".join(column.name for column in self._task.columns)
+        return [
+            "every row has the same problem, so look at the columns first",
+            f"data.columns says which of your columns is which; the task's words: {words}",
+        ]
+
+    def _in_order(self) -> list[Problem]:
+        """By file and line: splits drawn by share mix the rows."""
+        files = {file: place for place, file in enumerate(dict.fromkeys(p.origin.file for p in self.problems))}
+        return sorted(self.problems, key=lambda problem: (files[problem.origin.file], problem.origin.line or 0))
 
     def _one(self, source: Source) -> Iterator[Row]:
         rows: list[Row] = []
@@ -160,7 +175,7 @@ class _Reading(Generic[E]):
             raise DataError(f"{source.name}: no rows")
         if isinstance(source, DatasetSource) or source.reader != _TEXT_READER:
             self.whole_texts = False
-        if self._digests:
+        if self._training:
             self.facts.extend(facts_of(source, rows))
         if not rows:
             return iter(())
@@ -170,6 +185,7 @@ class _Reading(Generic[E]):
             self._section.columns,
             labelled=self._labelled,
             where=source.name,
+            recipe=self._training,
         )
         return (apply_columns(row, binding) for row in rows)
 

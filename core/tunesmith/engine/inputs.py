@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,20 @@ def parse_inputs(task: Task[Any, Any], rows: Any, columns: Mapping[str, str] | N
     """
     examples: list[Any] = []
     problems: list[Problem] = []
-    first: DataError | None = None
+    unmapped: list[tuple[Row, DataError]] = []
     for number, value in enumerate(_many(rows)):
-        row = _row(task, value, number)
+        row = _row(task, value, number, mapped=bool(columns))
         try:
             examples.append(task.parse(_mapped(task, row, columns), labelled=False))
         except DataError as error:
-            first = first or error
+            unmapped.append((row, error))
             problems.append(Problem(row.origin, error.what.removeprefix(f"{row.origin}: ")))
         except RowError as error:
             problems.append(Problem(row.origin, str(error)))
     if problems:
+        if len(unmapped) == len(problems) and not examples:
+            _refuse_file(unmapped)
+        first = unmapped[0][1] if unmapped else None
         raise DataError(
             f"{len(problems):,} of {len(examples) + len(problems):,} rows cannot be predicted",
             expected=first.expected if first else None,
@@ -50,6 +53,17 @@ def parse_inputs(task: Task[Any, Any], rows: Any, columns: Mapping[str, str] | N
             problems=problems,
         )
     return examples
+
+
+def _refuse_file(unmapped: Sequence[tuple[Row, DataError]]) -> None:
+    """A column that no row of a file has is one error, not one a row."""
+    row, error = unmapped[0]
+    where = row.origin.file
+    if len(unmapped) > 1 and all(
+        other.origin.file == where and tuple(other.values) == tuple(row.values) for other, _ in unmapped
+    ):
+        what = error.what.removeprefix(f"{row.origin}: ")
+        raise DataError(f"{where}: {what}", given=error.given, expected=error.expected, fix=error.fix)
 
 
 def prompt_of(example: Any) -> Any:
@@ -71,10 +85,12 @@ def _many(rows: Any) -> Iterable[Any]:
     return rows
 
 
-def _row(task: Task[Any, Any], value: Any, number: int) -> Row:
-    if isinstance(value, Row):
-        return value
+def _row(task: Task[Any, Any], value: Any, number: int, *, mapped: bool) -> Row:
     origin = Origin(f"rows[{number}]")
+    if isinstance(value, Row):
+        if mapped or not _is_plain_line(task, value):
+            return value
+        value, origin = value.values["text"], value.origin
     if isinstance(value, Mapping):
         return Row(value, origin)
     column = next((column.name for column in task.columns if not column.target), "messages")
@@ -90,10 +106,17 @@ def _row(task: Task[Any, Any], value: Any, number: int) -> Row:
     )
 
 
+def _is_plain_line(task: Task[Any, Any], row: Row) -> bool:
+    """A line of a text file, for a task that reads no text column (chat, images): it is the input alone."""
+    if tuple(row.values) != ("text",) or not isinstance(row.values["text"], str):
+        return False
+    return bool(task.columns) and all(column.name != "text" for column in task.columns)
+
+
 def _mapped(task: Task[Any, Any], row: Row, columns: Mapping[str, str] | None) -> Row:
     if columns is None:
         learned = task.data.columns.items()
-        columns = {word: name for word, name in learned if name in row.values and word not in row.values}
+        columns = {word: name for word, name in learned if name in row.values}
     if not task.columns and not columns:
         return row
-    return map_columns(row, task.columns, columns, labelled=False)
+    return map_columns(row, task.columns, columns, labelled=False, recipe=False)

@@ -67,6 +67,22 @@ def test_unknown_words_in_the_mapping():
     assert "data.columns.text=body" in _error(["body", "label"], {"body": "text"})
 
 
+def test_a_model_that_is_trained_takes_columns_by_another_flag():
+    with pytest.raises(DataError) as caught:
+        bind_columns(["my text"], COLUMNS, {}, where="a.csv", labelled=False, recipe=False)
+    message = str(caught.value)
+    assert """--columns text='my text' (in Python: columns={"text": "my text"})""" in message
+    assert "--set" not in message
+
+
+def test_a_file_with_nothing_that_the_task_reads_is_one_error():
+    message = _error(["question", "answer"], columns=CONVERSATION_COLUMNS)
+    assert message.startswith("a.csv: no column that the task reads")
+    assert "given:    columns question, answer" in message
+    assert "prompt (what is asked)" in message
+    assert "--set data.columns.WORD=COLUMN" in message
+
+
 def test_predicting_needs_no_target():
     assert _bind(["text"], labelled=False) == {"text": "text"}
     assert _bind(["text"], {"label": "category"}, labelled=False) == {"text": "text"}

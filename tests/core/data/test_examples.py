@@ -55,6 +55,23 @@ def _csv(count: int, start: int = 0) -> str:
     return "text,label\n" + "".join(f"text {number},x\n" for number in range(start, start + count))
 
 
+def test_problems_stand_in_the_order_of_the_files(write, section, registry):
+    write("train.csv", "text,label\n" + "".join(f"text {n},{'' if n % 2 else 'x'}\n" for n in range(40)))
+    with pytest.raises(DataError) as caught:
+        read_examples(section(train="train.csv", split={"validation": 0.3}), Labels(), registry)
+    lines = [problem.origin.line for problem in caught.value.problems]
+    assert lines == sorted(lines)
+    assert "correct or remove these rows" in str(caught.value)
+
+
+def test_a_problem_of_every_row_points_to_the_columns(write, section, registry):
+    write("train.csv", "text,label\n" + "a,\n" * 3)
+    with pytest.raises(DataError, match="3 problems in 3 rows") as caught:
+        read_examples(section(train="train.csv"), Labels(), registry)
+    assert "every row has the same problem, so look at the columns first" in str(caught.value)
+    assert "the task's words: text, label" in str(caught.value)
+
+
 def test_splits_files_and_facts(write, section, registry):
     write("train.csv", _csv(3))
     write("more.jsonl", '{"body": "four", "text": "title", "label": "y"}\n')

@@ -88,6 +88,30 @@ def test_all_bad_rows_are_named_at_once(labels: Model) -> None:
     assert "rows[0]" not in words
 
 
+def test_the_column_of_the_training_wins_over_one_of_the_task_s_name(classifier: Path) -> None:
+    model = load(classifier, device="cpu")
+    model.definition.data = model.definition.data.model_copy(update={"columns": {"text": "body"}})
+    row = {"text": "a title, which training did not read", "body": "I lost my card"}
+    assert model.predict(row) == model.predict("I lost my card")
+
+
+def test_a_column_that_a_whole_file_lacks_is_one_error(labels: Model) -> None:
+    rows = [Row({"remark": "hello"}, Origin("f.csv", line)) for line in (2, 3)]
+    with pytest.raises(DataError) as caught:
+        labels.predict(rows)
+    words = str(caught.value)
+    assert words.startswith("f.csv: no column for 'text'\n  given:    columns remark\n")
+    assert "--columns text=COLUMN" in words
+    assert "--set" not in words
+
+
+def test_a_line_of_text_is_a_message_to_a_chat_model(chat: Model) -> None:
+    expected = chat.predict("hello", max_new_tokens=3)
+    line = Row({"text": "hello"}, Origin("questions.txt", 1))
+    assert chat.predict(line, max_new_tokens=3) == expected
+    assert chat.predict(line, columns={"prompt": "text"}, max_new_tokens=3) == expected
+
+
 @pytest.mark.parametrize(
     ("rows", "message"), [(5, "rows must be a row or several, given int: 5"), ([5], r"rows\[0\] must be")]
 )
