@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tunesmith.data.rows import Column, Row
+from tunesmith.errors import DataError
 from tunesmith.recipe.schema import DataSection
 
 if TYPE_CHECKING:
@@ -177,8 +178,30 @@ class Task(ABC, Generic[E, O]):
         """One example as numbers: one item; several for a long text; none when skipped (see ``counted``)."""
 
     def encode_all(self, examples: Sequence[E]) -> list[Encoded]:
-        """Every example as numbers, in order."""
-        return [item for row, example in enumerate(examples) for item in self.encode(example, row)]
+        """Every example as numbers, in order.
+
+        Raises:
+            DataError: what ``encode`` refused, over all examples together.
+        """
+        items: list[Encoded] = []
+        refused: list[DataError] = []
+        for row, example in enumerate(examples):
+            try:
+                items += self.encode(example, row)
+            except DataError as error:
+                if not error.problems:
+                    raise
+                refused.append(error)
+        if len(refused) == 1:
+            raise refused[0]
+        if refused:
+            raise DataError(
+                f"{len(refused):,} of {len(examples):,} rows cannot be used: {refused[0].what}",
+                expected=refused[0].expected,
+                fix=refused[0].fix,
+                problems=[problem for error in refused for problem in error.problems],
+            )
+        return items
 
     @abstractmethod
     def collate(self, items: Sequence[Encoded]) -> Batch:

@@ -33,10 +33,15 @@ WORST_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Messages in order, and where the row stands."""
+    """Messages in order, and where the row stands.
+
+    Attributes:
+        tools: the row describes tools beside its messages; no template is given them.
+    """
 
     messages: tuple[Message, ...]
     origin: Origin
+    tools: bool = False
 
 
 class Chat(LanguageModel[Conversation]):
@@ -60,6 +65,7 @@ class Chat(LanguageModel[Conversation]):
         self._answer_by_answer = 0
         self._merged = 0
         self._reserved = 0
+        self._with_tools = 0
 
     @property
     def template(self) -> ChatTemplate:
@@ -76,11 +82,13 @@ class Chat(LanguageModel[Conversation]):
             (self._answer_by_answer, "learned answer by answer, since the template rewrites earlier turns"),
             (self._merged, "with an answer whose first token also holds the end of the prompt"),
             (self._reserved, "with the text of a special token in a message; it is read as that token"),
+            (self._with_tools, "with descriptions of tools, which are left out: only the messages are learned"),
         )
         return [*self._lengths.sentences(), *(f"{plural(count, 'row')} {what}" for count, what in counts if count)]
 
     def parse(self, row: Row, *, labelled: bool = True) -> Conversation:
-        return Conversation(tuple(conversation(row.values, labelled=labelled)), row.origin)
+        messages = conversation(row.values, labelled=labelled)
+        return Conversation(tuple(messages), row.origin, tools=row.values.get("tools") not in (None, "", "[]", []))
 
     def texts(self, examples: Sequence[Conversation]) -> list[str]:
         return [message.content for example in examples for message in example.messages]
@@ -118,6 +126,7 @@ class Chat(LanguageModel[Conversation]):
         items = self._render(example)
         if not self._lengths.admit(max(len(item.ids) for item in items) - 1, example.origin):
             return []
+        self._with_tools += example.tools
         self._answer_by_answer += len(items) > 1
         self._merged += any(item.merged for item in items)
         self._reserved += self.template.reserved_text(example.messages)
@@ -132,7 +141,6 @@ class Chat(LanguageModel[Conversation]):
         except ModelError as error:
             raise DataError(
                 "a conversation cannot be rendered with the model's chat template",
-                given=f"{error.what}: {error.given}",
                 expected=error.expected,
                 fix=error.fix,
                 problems=[Problem(example.origin, f"{error.what}: {error.given}")],

@@ -107,7 +107,16 @@ class ChatTemplate:
                 add_generation_prompt=prompt,
             )
         except (TemplateError, TypeError, ValueError) as error:
-            raise self._error("refuses a conversation", given=str(error).split("\n")[0]) from error
+            raise self._error(
+                "refuses a conversation",
+                given=str(error).split("\n")[0],
+                expected="conversations that the template can write",
+                fix=(
+                    "leave such rows out, or choose a model whose template can write them,",
+                    "or repair chat_template in the model's tokenizer files",
+                    "(without one there, a plain template is used, which knows every role)",
+                ),
+            ) from error
         return rendered
 
     def prompt_tokens(self, messages: Sequence[Message | Mapping[str, Any]]) -> list[int]:
@@ -215,16 +224,18 @@ class ChatTemplate:
         encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return encoding["input_ids"], np.asarray(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
 
-    def _error(self, what: str, *, given: str) -> ModelError:
-        return ModelError(
-            f"the chat template of {self.name!r} {what}",
-            given=given,
-            expected="a template whose answers begin where its prompts end, and end with a special token",
-            fix=(
-                "repair chat_template in the model's tokenizer files,",
-                "or remove it there: a plain template is then used and saved with the model",
-            ),
-        )
+    def _error(
+        self,
+        what: str,
+        *,
+        given: str,
+        expected: str = "a template whose answers begin where its prompts end, and end with a special token",
+        fix: Sequence[str] = (
+            "repair chat_template in the model's tokenizer files,",
+            "or remove it there: a plain template is then used and saved with the model",
+        ),
+    ) -> ModelError:
+        return ModelError(f"the chat template of {self.name!r} {what}", given=given, expected=expected, fix=fix)
 
 
 def _plain(message: Message | Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,21 @@ def test_a_row_the_template_refuses_is_named(llama, data):
         ready(llama, data(), (row,))
 
 
+def test_all_rows_the_template_refuses_are_named_together(llama, data):
+    row = {"messages": [{"role": r, "content": "x"} for r in ("user", "assistant", "tool", "assistant")]}
+    with pytest.raises(DataError, match="2 of 3 rows cannot be used: a conversation cannot be rendered") as caught:
+        ready(llama, data(), (row, ROWS[0], row))
+    assert [problem.origin.line for problem in caught.value.problems] == [1, 3]
+    assert "choose a model whose template can write them" in str(caught.value)
+
+
+def test_descriptions_of_tools_are_left_out_with_a_count(llama, data):
+    rows = ({**ROWS[0], "tools": '[{"name": "clock"}]'}, {**ROWS[0], "tools": "[]"}, ROWS[0])
+    task, _, _, items = ready(llama, data(), rows)
+    assert len(items) == 3
+    assert task.notes == ("1 row with descriptions of tools, which are left out: only the messages are learned",)
+
+
 def test_rows_without_an_answer_are_row_errors_unless_predicting(data):
     row = Row({"messages": [{"role": "user", "content": "Hi"}]}, Origin("talk.jsonl", 1))
     with pytest.raises(RowError, match="no assistant's turn"):

@@ -160,6 +160,12 @@ def test_too_long_rows_can_be_skipped_or_refused(bert, data):
         ready(bert, data(max_length=8, too_long="error"))
 
 
+def test_all_rows_that_are_too_long_are_named_together(bert, data):
+    with pytest.raises(DataError, match=r"3 of 4 rows cannot be used: a row is longer than data\.max_length") as caught:
+        ready(bert, data(max_length=2, too_long="error"))
+    assert len(caught.value.problems) == 3
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
