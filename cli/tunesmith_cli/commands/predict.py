@@ -40,7 +40,7 @@ def predict(
     """Answer rows, and print the answers as JSON lines, in order.
 
     From a pipe: JSON lines if the first line is a JSON object, else each line is a text. A .txt file is read line
-    by line too. Classifiers give label and probabilities.
+    by line too. Classifiers give label and probabilities, and the file where an answer belongs to an image file.
     """
     import tunesmith
     from tunesmith_cli.output import opened
@@ -98,4 +98,10 @@ def _answers(model: Model, batch: list[Row], mapping: dict[str, str]) -> Iterato
     # Text is made row by row anyway: print each answer as it is done.
     parts = [[row] for row in batch] if model.definition.generates else [batch]
     for part in parts:
-        yield from model.predict(part, columns=mapping or None)
+        for row, answer in zip(part, model.predict(part, columns=mapping or None), strict=True):
+            yield _files(row) | answer
+
+
+def _files(row: Row) -> dict[str, object]:
+    """Files of a folder come in no order that one could count: an answer says which it belongs to."""
+    return {name: str(value) for name, value in row.values.items() if isinstance(value, Path)}

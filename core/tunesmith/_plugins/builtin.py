@@ -63,7 +63,12 @@ def tunesmith_readers() -> Iterable[ReaderSpec]:
         ),
         # The names of these files end in "-ubyte", which is no suffix; the data room knows them by that.
         ReaderSpec(name="idx", summary="MNIST-style images and labels (*-ubyte)", target=f"{readers}.idx:read"),
-        ReaderSpec(name="images", summary="A folder of images per class", target=f"{readers}.image_folder:read"),
+        ReaderSpec(
+            name="images",
+            summary="A folder of images per class, or an image",
+            target=f"{readers}.image_folder:read",
+            suffixes=(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+        ),
     ]
 
 

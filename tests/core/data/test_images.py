@@ -10,6 +10,7 @@ import struct
 import numpy as np
 import pytest
 
+from tunesmith._plugins.builtin import tunesmith_readers
 from tunesmith.data.readers import idx, image_folder
 from tunesmith.errors import DataError
 
@@ -97,3 +98,15 @@ def test_loose_images_have_no_label_and_do_not_mix(write, tmp_path, read_all):
     write("pets/cat/b.png", b"x")
     with pytest.raises(DataError, match="both in the folder itself and in folders of labels"):
         read_all(image_folder.read, tmp_path / "pets")
+
+
+def test_an_image_file_is_one_row_without_a_label(write, read_all):
+    file = write("cat.jpg", b"x")
+    rows, problems = read_all(image_folder.read, file)
+    assert problems == []
+    assert [(dict(row.values), str(row.origin)) for row in rows] == [({"image": file}, str(file))]
+
+
+def test_every_ending_of_a_folder_is_also_that_of_a_file():
+    spec = next(spec for spec in tunesmith_readers() if spec.name == "images")
+    assert set(spec.suffixes) == image_folder.SUFFIXES

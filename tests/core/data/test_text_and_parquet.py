@@ -47,7 +47,7 @@ def table(tmp_path):
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns = {
         "text": ["a", None, "c"] * 1000,
-        "image": pa.array([{"bytes": b"\x89PNG", "path": None}, None, {"bytes": b"x", "path": "x.png"}] * 1000, image),
+        "image": pa.array([{"bytes": b"\x89PNG", "path": None}, None, {"bytes": None, "path": "x.png"}] * 1000, image),
         "messages": [[{"role": "user", "content": "hi"}]] * 3000,
     }
     pq.write_table(pa.table(columns), path, row_group_size=700)
@@ -61,6 +61,7 @@ def test_parquet_rows_are_numbered_and_images_flattened(table, read_all):
     assert rows[0].values == {"text": "a", "image": b"\x89PNG", "messages": [{"role": "user", "content": "hi"}]}
     assert rows[1].values["text"] is None
     assert rows[1].values["image"] is None
+    assert rows[2].values["image"] == "x.png"
 
 
 def test_a_truncated_parquet_file_is_an_error(table, read_all, write):

@@ -43,7 +43,9 @@ def test_no_two_built_in_readers_claim_a_suffix(registry: Registry) -> None:
     ]
 
     assert sorted(suffixes) == sorted(set(suffixes))
-    assert {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".text", ".md"} == set(suffixes)
+    rows = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".text", ".md"}
+    pictures = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+    assert rows | pictures == set(suffixes)
 
 
 def test_the_task_of_a_built_in_dataset_is_a_task(registry: Registry) -> None:

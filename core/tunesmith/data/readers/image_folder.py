@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Folders of images: one folder a label."""
+"""Images as they lie on a disk: one folder a label, or single files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tunesmith.errors import DataError
 
 __all__ = ["SUFFIXES", "holds_images", "read"]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -21,11 +21,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
 
     Images that lie directly in ``path`` have no label, which is enough to predict. Hidden files and
     the litter of file managers (``Thumbs.db``, ``desktop.ini``) are no images; any other file in a
-    label's folder is a problem.
+    label's folder is a problem. Given an image file, that is the one row.
 
     Raises:
         DataError: no images, or both labelled and unlabelled ones.
     """
+    if path.is_file():
+        yield Row({"image": path}, Origin(str(path)))
+        return
     loose = [entry for entry in _entries(path) if _is_image(entry)]
     labels = [entry for entry in _entries(path) if entry.is_dir()]
     if loose and labels:

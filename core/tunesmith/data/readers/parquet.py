@@ -20,7 +20,8 @@ _BATCH = 1024
 def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
     """Rows of a Parquet file; an origin's line is the 1-based row.
 
-    Images as Hugging Face datasets write them, structs ``{bytes, path}``, become their bytes.
+    Images as Hugging Face datasets write them, structs ``{bytes, path}``, become their bytes, or their path where the
+    bytes are not in the file.
 
     Raises:
         DataError: not Parquet, damaged or truncated, no rows, a column twice.
@@ -70,4 +71,4 @@ def _is_image(kind: Any) -> bool:
 
 
 def _image_bytes(value: Any) -> Any:
-    return None if value is None else value["bytes"]
+    return None if value is None else value["bytes"] or value["path"]
