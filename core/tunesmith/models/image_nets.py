@@ -124,6 +124,13 @@ class CnnForImageClassification(_ImageNet):
     @staticmethod
     def _make_body(config: ImageNetConfig) -> tuple[nn.Module, int]:
         height, width = (side // 4 for side in config.image_size)
+        if not (height and width):
+            raise ModelError(
+                "The images are too small for the cnn, which halves them twice",
+                given=f"{config.image_size[0]} × {config.image_size[1]} pixels",
+                expected="at least 4 × 4 pixels",
+                fix="use model: scratch:mlp, or larger images",
+            )
         grid = (min(height, _GRID), min(width, _GRID))
         pooled: list[nn.Module] = [] if grid == (height, width) else [nn.AdaptiveAvgPool2d(grid)]
         first, second, hidden = config.width, 2 * config.width, 4 * config.width

@@ -46,6 +46,13 @@ def test_any_image_size(architecture: str, shape: tuple[int, int, int]) -> None:
     assert output.loss.isfinite()
 
 
+def test_images_too_small_to_be_halved_twice() -> None:
+    with pytest.raises(ModelError, match="too small for the cnn") as error:
+        load_weights(_scratch("cnn"), "image-classification", image_size=(2, 30))
+    assert "2 × 30 pixels" in str(error.value)
+    assert "scratch:mlp" in str(error.value)
+
+
 @pytest.mark.parametrize("architecture", ["cnn", "mlp"])
 def test_each_row_stands_for_itself(architecture: str) -> None:
     """No batch statistics: a batch cut in parts gives the same logits and gradients."""
