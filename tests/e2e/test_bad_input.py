@@ -246,3 +246,10 @@ def test_the_command_prints_one_short_block_and_no_traceback(tmp_path):
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 6, done.stderr
     assert done.stdout == ""
+
+
+def test_a_recipe_as_plain_data_is_answered_with_the_way_to_make_one():
+    with pytest.raises(
+        TypeError, match=r"given dict: read_recipe\(path\) makes one of a file, parse_recipe\(mapping\)"
+    ):
+        tunesmith.train({"task": "causal-lm"})  # type: ignore[arg-type]

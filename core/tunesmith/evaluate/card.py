@@ -86,7 +86,7 @@ def render_card(
     facts = read_facts(run, before=before, registry=registry)
     recipe = run.recipe()
     parts = [
-        _front_matter(facts),
+        _front_matter(facts, recipe),
         f"# {_text(facts.name)}",
         _introduction(facts),
         "## Intended use\n\n" + _intended_use(facts),
@@ -99,7 +99,7 @@ def render_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(facts: RunFacts) -> str:
+def _front_matter(facts: RunFacts, recipe: Recipe) -> str:
     import yaml
 
     short = _short(facts.task)
@@ -112,14 +112,16 @@ def _front_matter(facts: RunFacts) -> str:
     figures = [figure for figure in facts.figures if math.isfinite(figure.value)]
     if figures:
         matter["metrics"] = [figure.name for figure in figures]
-        matter["model-index"] = [{"name": facts.name, "results": [_index_entry(facts, figures)]}]
+        matter["model-index"] = [{"name": facts.name, "results": [_index_entry(facts, figures, recipe)]}]
     text = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)
     return f"---\n{text}---"
 
 
-def _index_entry(facts: RunFacts, figures: list[Figure]) -> dict[str, Any]:
+def _index_entry(facts: RunFacts, figures: list[Figure], recipe: Recipe) -> dict[str, Any]:
     short = _short(facts.task)
-    name = _base_name(facts.files[0].name) if facts.files else "unknown"
+    own_files = {"test": recipe.data.test, "validation": recipe.data.validation}
+    sources = own_files.get(figures[0].split) or recipe.data.train  # without files of its own: cut off the training's
+    name = ", ".join(_base_name(source) for source in sources)
     return {
         "task": {"type": _PIPELINES.get(short, short)},
         "dataset": {"type": "local", "name": name, "split": figures[0].split},

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from tunesmith.errors import ModelError, NotFoundError
 from tunesmith.models.check import check_adapter, check_model, read_json, refuse_pickle_file, weights_digest
-from tunesmith.models.source import ModelSource, ScratchOptions
+from tunesmith.models.source import BASE_FILE, ModelSource, ScratchOptions
 from tunesmith.plugin.specs import ModelSpec
 from tunesmith.recipe.schema import ModelSection
 
@@ -103,11 +103,13 @@ def _from_folder(
     trust = section.trust_remote_code
     if (folder / "adapter_config.json").is_file():
         files = check_adapter(folder, name=section.name)
+        base = _base_of(folder, section, registry, above)
+        _refuse_other_base(folder, base)
         return ModelSource(
             name=section.name,
             kind="adapter",
             folder=folder,
-            base=_base_of(folder, section, registry, above),
+            base=base,
             digest=weights_digest(files),
             trust_remote_code=trust,
         )
@@ -115,6 +117,27 @@ def _from_folder(
     return ModelSource(
         name=section.name, kind="folder", folder=folder, digest=weights_digest(files), trust_remote_code=trust
     )
+
+
+def _refuse_other_base(folder: Path, base: ModelSource) -> None:
+    """An adapter is a difference: over other weights it would answer, but not as it was trained.
+
+    Adapters of other programs do not say which weights they were trained on, and are taken as they are.
+    """
+    file = folder / BASE_FILE
+    if not file.is_file():
+        return
+    trained_on = read_json(file).get("digest")
+    if trained_on != base.digest:
+        raise ModelError(
+            f"The model under the adapter {folder} is not the one it was trained on: {base.name}",
+            given=f"weights of {base.digest[:23]}…",
+            expected=f"weights of {str(trained_on)[:23]}…, as {file.name} says",
+            fix=(
+                "bring that model back, or write its folder into base_model_name_or_path in adapter_config.json;",
+                f"if these are the same weights in other files, remove {file}",
+            ),
+        )
 
 
 def _base_of(folder: Path, section: ModelSection, registry: Registry, above: tuple[str, ...]) -> ModelSource:

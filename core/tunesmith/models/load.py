@@ -140,6 +140,7 @@ def _pretrained(
     model.name_or_path = base_identity(source)
     model._tunesmith_new = frozenset(new)
     model._tunesmith_revision = source.revision
+    model._tunesmith_digest = source.digest
     model._tunesmith_seed = seed
     _make_generation_config_valid(model, source)
     model.eval()

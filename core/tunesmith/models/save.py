@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunesmith.models.adapters import is_adapted
 from tunesmith.models.quiet import quiet_libraries
+from tunesmith.models.source import BASE_FILE
 from tunesmith.runs import usual_permissions, writing
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def _write_adapter(model: Any, draft: Path, dtype: str) -> None:
     # peft keeps these as sets, whose order changes from process to process.
     lists = {key: values.get(key) for key in ("target_modules", "modules_to_save")}
     _edit_json(file, **{key: sorted(set(names)) for key, names in lists.items() if isinstance(names, list)})
+    digest = getattr(model, "_tunesmith_digest", "")
+    if digest:
+        (draft / BASE_FILE).write_text(json.dumps({"digest": digest}, indent=2) + "\n", encoding="utf-8")
 
 
 def _as_dtype(state: dict[str, Any], dtype: str) -> dict[str, Any]:

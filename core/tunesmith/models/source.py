@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["ModelSource", "ScratchOptions"]
+__all__ = ["BASE_FILE", "ModelSource", "ScratchOptions"]
+
+BASE_FILE = "adapter_base.json"
+"""Beside an adapter of ours: the digest of the weights under it, as ``ModelSource.digest`` counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

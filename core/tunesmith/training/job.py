@@ -65,6 +65,11 @@ def train(
         run, recipe = _take_up(resume, recipe)
     elif recipe is None:
         raise TypeError("train() needs a recipe, or resume=RUN")
+    elif not isinstance(recipe, Recipe):
+        raise TypeError(
+            f"train() takes a Recipe, given {type(recipe).__name__}: "
+            "read_recipe(path) makes one of a file, parse_recipe(mapping) of plain data"
+        )
     else:
         Run.check_free(recipe.output)
     registry = get_registry()

@@ -114,9 +114,14 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         "parameters": f"{every:,}, of which {moving:,} train ({recipe.method.name})",
         "precision": f"{precision.name}: {precision.reason}",
         **({} if attention is None else {"attention": attention}),
-        "device": f"{strategy.device.type}, {torch.get_num_threads()} threads",
+        "device": _place(strategy.device),
     }
     return Work(recipe, strategy, task, source, model, splits, items, feed, facts)
+
+
+def _place(device: torch.device) -> str:
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
 def _feed(recipe: Recipe, lengths: list[int]) -> Feed:

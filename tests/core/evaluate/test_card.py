@@ -34,6 +34,12 @@ def test_front_matter_for_the_hub(make_run: MakeRun) -> None:
     assert "base_model" not in matter  # models/minilm is a folder here, not a model of the hub
 
 
+def test_the_rows_that_were_scored_are_the_data_set_of_the_figures(make_run: MakeRun) -> None:
+    data = {"train": "data/train.csv", "test": ["data/a.csv", "hub:owner/name#test"]}
+    result = front_matter(render_card(make_run(recipe={"data": data})))["model-index"][0]["results"][0]
+    assert result["dataset"] == {"type": "local", "name": "a.csv, hub:owner/name#test", "split": "test"}
+
+
 def test_a_hub_model_is_named_as_the_base(make_run: MakeRun) -> None:
     run = make_run(model={"name": "owner/name", "revision": "abc", "parameters": 1})
     assert front_matter(render_card(run))["base_model"] == "owner/name"

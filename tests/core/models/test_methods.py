@@ -167,7 +167,7 @@ def test_a_trained_adapter_comes_back(models: Path, tmp_path: Path, name: str, h
     _step(model, **inputs)
     save_model(model, tmp_path / "adapter")
     names = {path.name for path in (tmp_path / "adapter").iterdir()}
-    assert names == {"adapter_config.json", "adapter_model.safetensors"}
+    assert names == {"adapter_base.json", "adapter_config.json", "adapter_model.safetensors"}
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(models / name)
     again = load_weights(find_model_by_name(str(tmp_path / "adapter"), get_registry()), head, seed=99)
@@ -229,6 +229,19 @@ def test_an_adapter_that_lacks_weights_or_fits_another_base(models: Path, tmp_pa
     save_file({name: torch.zeros(2, 2) for name in state}, file)
     with pytest.raises(ModelError, match="does not fit the model under it"):
         _load(folder, "causal-lm")
+
+
+def test_an_adapter_over_other_weights_than_it_was_trained_on_is_refused(tmp_path: Path) -> None:
+    tiny_llama(tmp_path / "base")
+    model = apply_method(_load(tmp_path / "base", "causal-lm"), _method("lora"))
+    save_model(model, tmp_path / "adapter")
+    find_model_by_name(str(tmp_path / "adapter"), get_registry())
+    tiny_llama(tmp_path / "base", seed=1)
+    with pytest.raises(ModelError, match="is not the one it was trained on") as caught:
+        find_model_by_name(str(tmp_path / "adapter"), get_registry())
+    assert "bring that model back" in str(caught.value)
+    (tmp_path / "adapter" / "adapter_base.json").unlink()  # as adapters of other programs are
+    assert find_model_by_name(str(tmp_path / "adapter"), get_registry()).kind == "adapter"
 
 
 def test_an_adapter_needs_a_trained_base(models: Path) -> None:
