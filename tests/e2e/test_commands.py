@@ -128,6 +128,15 @@ def test_evaluate_gives_the_figure_that_training_printed(place: Path, classifier
     assert re.search(r"^rows +6$", ok(tunesmith("evaluate", classifier, "--data", "test.csv", cwd=place)), re.MULTILINE)
 
 
+def test_a_model_trained_in_bf16_is_scored_as_it_will_answer(place: Path) -> None:
+    sets = ["--set", "train.max_steps=2", "--set", "train.precision=bf16"]
+    ok(tunesmith("train", *FLAGS, "--test", "test.csv", "--out", "runs/bf16", *sets, cwd=place))
+    manifest = json.loads((place / "runs/bf16/run.json").read_text(encoding="utf-8"))
+    assert manifest["precision"] == "bf16"
+    report = json.loads(ok(tunesmith("evaluate", "runs/bf16", "--data", "test.csv", "--json", cwd=place)))
+    assert manifest["metrics"]["test"]["loss"] == pytest.approx(report["metrics"]["loss"], rel=1e-7)
+
+
 def test_predict_answers_files_pipes_and_texts_alike(place: Path, classifier: Path) -> None:
     from_file = ok(tunesmith("predict", classifier, "test.csv", cwd=place)).splitlines()
     rows = [line.split(",")[0] for line in (place / "test.csv").read_text(encoding="utf-8").splitlines()[1:]]

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """After the last step: open what was saved, score it, write the report and the card.
 
-Scores come from the saved model, opened as any user would open it. What the report shows is therefore what
-``tunesmith evaluate`` and ``tunesmith predict`` will give.
+Scores come from the saved model, opened as any user would open it, and in the precision it then computes in, whatever
+precision it was trained in. What the report shows is therefore what ``tunesmith evaluate`` and ``tunesmith predict``
+will give.
 """
 
 from __future__ import annotations
@@ -48,7 +49,6 @@ def finish(
             items[split],
             getattr(splits, split),
             device=device,
-            precision=recipe.train.precision,
             tokens_per_batch=recipe.train.tokens_per_batch,
             rows_per_batch=recipe.train.rows_per_batch,
         )
