@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from tunesmith.data.rows import Column, RowError
+from tunesmith.data.rows import Column, RowError, half_character
 
 __all__ = ["CONVERSATION_COLUMNS", "Message", "Role", "conversation", "shape"]
 
@@ -163,6 +163,9 @@ def _content(value: Any, where: str, *, may_be_empty: bool = False) -> str:
         raise RowError(f"{where} must be text, given {_kind(value)}")
     if not value.strip() and not may_be_empty:
         raise RowError(f"{where} is empty")
+    half = half_character(value)
+    if half is not None:
+        raise RowError(f"{where} holds half of a character: a {half} without its other half")
     return value
 
 

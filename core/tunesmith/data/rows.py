@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tunesmith.errors import Origin, Problem
 
-__all__ = ["Column", "Origin", "Problem", "ReadOptions", "Row", "RowError"]
+__all__ = ["Column", "Origin", "Problem", "ReadOptions", "Row", "RowError", "half_character"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,15 @@ class Column:
 
 class RowError(ValueError):
     """Raised by ``Task.parse``: why this row cannot be used. The reader of it adds file and line."""
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def half_character(text: str) -> str | None:
+    """A half of a UTF-16 pair that stands alone, as ``\\ud83d``; ``None`` if there is none.
+
+    JSON can write it, and so can bytes in a command line that are no text; UTF-8 and tokenizers have no such thing.
+    """
+    match = _HALF.search(text)
+    return None if match is None else f"\\u{ord(match.group()):04x}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from tunesmith.data.rows import Row
+from tunesmith.data.rows import Row, half_character
 from tunesmith.engine.inputs import parse_inputs, prompt_of
 from tunesmith.engine.items import run_items
 from tunesmith.engine.native import NativeEngine
@@ -294,6 +294,7 @@ class Model:
                 expected="a text",
                 fix="use generate(text), or fine-tune it with `task: chat` on conversations first",
             )
+        _check_text(prompt)
         ids: list[int] = self._part("prompt_tokens")(prompt)
         return ids
 
@@ -326,6 +327,20 @@ class Model:
     def _part(self, name: str) -> Any:
         """What the tasks of language models have beyond the common contract."""
         return getattr(self.definition, name)
+
+
+def _check_text(prompt: str | Sequence[Message]) -> None:
+    messages: Sequence[Any] = [{"content": prompt}] if isinstance(prompt, str) else prompt
+    contents = (one.get("content") if isinstance(one, Mapping) else getattr(one, "content", "") for one in messages)
+    texts = [content for content in contents if isinstance(content, str)]
+    half = next(filter(None, map(half_character, texts)), None)
+    if half is not None:
+        raise DataError(
+            "the prompt holds something that is no text",
+            given=f"half of a character: a {half} without its other half",
+            expected="text; in a terminal: in the terminal's own encoding",
+            fix="check where the prompt comes from",
+        )
 
 
 def _device(wanted: str) -> torch.device:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tunesmith.data.rows import Row, RowError
+from tunesmith.data.rows import Row, RowError, half_character
 
 __all__ = ["is_missing", "label_cell", "scalar_text", "text_cell"]
 
@@ -32,7 +32,7 @@ def text_cell(row: Row, column: str) -> str:
     text = scalar_text(value)
     if text is None:
         raise RowError(f"{column} is {_kind(value)}; text was expected")
-    return text
+    return _whole(column, text)
 
 
 def label_cell(row: Row, column: str, separator: str | None) -> tuple[tuple[str, ...], bool]:
@@ -95,10 +95,17 @@ def _label(column: str, value: Any) -> str:
     text = scalar_text(value)
     if text is None:
         raise RowError(f"{column} is {_kind(value)}; text or a number was expected")
-    text = text.strip()
+    text = _whole(column, text.strip())
     if text.lower() == "nan":
         # What table programs write for a missing cell; as a class of its own it would be learned without a word.
         raise RowError(f"{column} is {text!r}, which is how a missing value is written; a label was expected")
+    return text
+
+
+def _whole(column: str, text: str) -> str:
+    half = half_character(text)
+    if half is not None:
+        raise RowError(f"{column} holds half of a character: a {half} without its other half")
     return text
 
 

@@ -107,6 +107,7 @@ def test_order_is_free_in_between():
         ({"messages": [{"role": "user", "content": "a", "tool_calls": [CALL]}]}, "tool_calls belong to the assistant"),
         ({"messages": [{"role": "assistant", "content": "a", "tool_calls": "x"}]}, "tool_calls must be a list"),
         ({"instruction": "a", "output": ""}, "output is empty"),
+        ({"instruction": "a", "output": "\ud83d"}, "output holds half of a character: a \\ud83d without"),
         ({"instruction": "a"}, "no assistant's turn"),
         ({"instruction": "", "output": "b"}, "instruction is empty"),
         ({"instruction": "a", "output": "b", "history": [["q"]]}, "pair 1 of history must be [question, answer]"),

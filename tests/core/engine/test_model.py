@@ -182,6 +182,13 @@ def test_stop_strings_end_it(text: Model) -> None:
     assert text.generate("ab", max_new_tokens=30, greedy=True, stop=stop) == whole[: whole.index(stop)]
 
 
+def test_bytes_that_are_no_text_are_no_bug(text: Model, chat: Model) -> None:
+    for model, prompt in ((text, "a\udcff"), (chat, "a\udcff"), (chat, [{"role": "user", "content": "a\udcff"}])):
+        with pytest.raises(DataError, match="the prompt holds something that is no text") as caught:
+            model.generate(prompt)
+        assert "\\udcff" in str(caught.value)
+
+
 def test_settings_that_exclude_each_other(text: Model) -> None:
     with pytest.raises(ValueError, match="greedy draws nothing, so temperature, top_k cannot be given with it"):
         text.generate("a", greedy=True, temperature=0.5, top_k=3)

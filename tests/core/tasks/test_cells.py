@@ -34,6 +34,7 @@ def test_scalars_as_text(value, text):
         ({"text": "  \n"}, "text is empty"),
         ({"text": {"a": 1}}, "text is an object; text was expected"),
         ({"text": b"x"}, "text is bytes; text was expected"),
+        ({"text": "a\udcff"}, "text holds half of a character: a \\udcff without its other half"),
     ],
 )
 def test_text_errors_say_what_is_wrong(values, words):
@@ -68,6 +69,7 @@ def test_labels(value, separator, expected):
         ("a,a", ",", "label names 'a' twice"),
         ([None], None, "label is missing"),
         ({"a": 1}, None, "label is an object; text or a number was expected"),
+        ("\ud83d", None, "label holds half of a character: a \\ud83d without its other half"),
         (" NaN", None, "label is 'NaN', which is how a missing value is written; a label was expected"),
     ],
 )
