@@ -19,7 +19,7 @@ TREE: dict[str, set[str]] = {
     "train": {"RECIPE", "--set", "--resume", "--task", "--model", "--train", "--test", "--validation", "--text"}
     | {"--label", "--method", "--out", "--quiet", "-q", "--json"},
     "evaluate": {"MODEL", "--data", "--columns", "--format", "--quiet", "-q", "--json"},
-    "predict": {"MODEL", "FILE", "--columns", "--format", "--out", "--quiet", "-q"},
+    "predict": {"MODEL", "FILE", "--columns", "--format", "--out", "--max-new-tokens", "--quiet", "-q"},
     "generate": {"MODEL", "--prompt", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}
     | {"--stop", "--json"},
     "chat": {"MODEL", "--system", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}

@@ -173,6 +173,9 @@ def test_predict_reads_a_pipe_by_line_only(place: Path, classifier: Path) -> Non
     done = tunesmith("predict", classifier, "-", "--format", "csv", stdin="body,category\nhello,x\n", cwd=place)
     assert (done.returncode, done.stdout) == (2, "")
     assert "expected: --format jsonl or --format text" in done.stderr
+    unused = tunesmith("predict", classifier, "-", "--max-new-tokens", "3", stdin="hello\n", cwd=place)
+    assert (unused.returncode, unused.stdout) == (2, "")
+    assert "for a model that generates text" in unused.stderr
 
 
 def test_predict_writes_a_new_file_only(place: Path, classifier: Path) -> None:
@@ -225,8 +228,8 @@ def test_chat_talks_through_a_pipe(place: Path, writer: Path) -> None:
     first, second = ok(done).split("\n")[:2]
     assert first == second  # greedy, and the first question was forgotten
     assert "forgotten" in done.stderr
-    answered = ok(tunesmith("predict", "runs/chat", "-", stdin="say yes\n", cwd=place))
-    assert set(json.loads(answered)) == {"text"}
+    answered = ok(tunesmith("predict", "runs/chat", "-", "--max-new-tokens", "1", stdin="say yes\n", cwd=place))
+    assert set(json.loads(answered)) == {"text", "finish"}
     other = tunesmith("chat", writer, stdin="hello\n", cwd=place)
     assert other.returncode == 2
     assert "this model does not answer messages" in other.stderr

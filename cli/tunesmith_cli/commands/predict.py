@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from tunesmith_cli.sampling import MaxNewTokens
 from tunesmith_cli.settings import Columns, Debug, Format, Quiet, Settings, column_mapping
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write here; an existing file is left alone.")
     ] = None,
+    max_new_tokens: MaxNewTokens = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -51,12 +53,14 @@ def predict(
     if source == "-" and sys.stdin.isatty():
         screen.note("reading rows from the keyboard, one a line; Ctrl-D ends")
     loaded = tunesmith.load(model)
+    if max_new_tokens is not None and (max_new_tokens < 1 or not loaded.definition.generates):
+        ctx.fail("--max-new-tokens is a number from 1, for a model that generates text")
     answered = 0
     with opened(out) as file:
         target: TextIO = screen.out if file is None else file
         ascii_only = file is None and screen.ascii_only
         for batch in _batches(loaded, source, mapping, format_name):
-            for answer in _answers(loaded, batch, mapping):
+            for answer in _answers(loaded, batch, mapping, max_new_tokens):
                 print(json_text(answer, ascii_only=ascii_only), file=target)
                 answered += 1
             target.flush()
@@ -94,11 +98,14 @@ def _lines_are_json(format_name: str | None) -> bool | None:
     )
 
 
-def _answers(model: Model, batch: list[Row], mapping: dict[str, str]) -> Iterator[dict[str, object]]:
+def _answers(
+    model: Model, batch: list[Row], mapping: dict[str, str], max_new_tokens: int | None
+) -> Iterator[dict[str, object]]:
     # Text is made row by row anyway: print each answer as it is done.
     parts = [[row] for row in batch] if model.definition.generates else [batch]
     for part in parts:
-        for row, answer in zip(part, model.predict(part, columns=mapping or None), strict=True):
+        answers = model.predict(part, columns=mapping or None, max_new_tokens=max_new_tokens)
+        for row, answer in zip(part, answers, strict=True):
             yield _files(row) | answer
 
 

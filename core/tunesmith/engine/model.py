@@ -111,7 +111,8 @@ class Model:
         """An answer to every row, in the rows' order.
 
         A classifier answers ``{"label": …, "probability": …, "probabilities": {…}}`` (with several labels a row:
-        ``labels`` and ``probabilities``). A language model answers ``{"text": …}``, its greedy answer.
+        ``labels`` and ``probabilities``). A language model answers ``{"text": …, "finish": …}``: its greedy answer, and
+        whether it came to its end (``stop``) or was cut at ``max_new_tokens`` (``length``).
 
         Args:
             rows: one row or many: mappings with the task's columns; or the input alone: a text, for images a path,
@@ -168,7 +169,8 @@ class Model:
 
     def _complete(self, example: Any, number: int, max_new_tokens: int | None) -> dict[str, Any]:
         try:
-            return {"text": self.generate(prompt_of(example), max_new_tokens=max_new_tokens, greedy=True)}
+            tokens = list(self.tokens(prompt_of(example), Sampling(temperature=0), max_new_tokens=max_new_tokens))
+            return {"text": "".join(token.text for token in tokens), "finish": tokens[-1].finish}
         except ModelError as error:
             where = getattr(example, "origin", f"rows[{number}]")
             raise ModelError(

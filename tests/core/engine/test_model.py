@@ -158,7 +158,7 @@ def test_greedy_text_streams_to_the_same_text(text: Model) -> None:
     pieces = list(text.stream("ab", max_new_tokens=30, greedy=True))
     assert "".join(pieces) == whole
     assert all(pieces)
-    assert text.predict([{"text": "ab"}], max_new_tokens=30) == [{"text": whole}]
+    assert text.predict([{"text": "ab"}], max_new_tokens=30) == [{"text": whole, "finish": "length"}]
 
 
 def test_a_seed_is_a_text(text: Model) -> None:
@@ -215,9 +215,11 @@ def test_chat_answers_messages_and_a_text_is_one_message(chat: Model) -> None:
     messages = [{"role": "user", "content": "Hi"}]
     answer = chat.chat(messages, max_new_tokens=10, greedy=True)
     assert chat.generate("Hi", max_new_tokens=10, greedy=True) == answer
-    assert chat.predict("Hi", max_new_tokens=10) == [{"text": answer}]
+    [predicted] = chat.predict("Hi", max_new_tokens=10)
+    assert predicted["text"] == answer
+    assert predicted["finish"] in ("stop", "length")
     assert chat.predict([{"messages": [*messages, {"role": "assistant", "content": "known"}]}], max_new_tokens=10) == [
-        {"text": answer}
+        predicted
     ]
 
 
