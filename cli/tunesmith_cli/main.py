@@ -9,6 +9,7 @@ request (Ctrl-C); 141 whoever read our output went away.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -18,7 +19,7 @@ from typing import Annotated
 import typer
 
 from tunesmith import __version__
-from tunesmith.errors import StoppedError, TunesmithError
+from tunesmith.errors import OutputError, StoppedError, TunesmithError
 from tunesmith_cli.logs import shown
 from tunesmith_cli.root import PipeClosedError, RootGroup
 from tunesmith_cli.settings import Debug, Quiet, Settings
@@ -26,6 +27,7 @@ from tunesmith_cli.settings import Debug, Quiet, Settings
 __all__ = ["app", "main"]
 
 BUG, STOPPED, PIPE_CLOSED = 1, 130, 141
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(cls=RootGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -53,6 +55,7 @@ def root(
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run ``tunesmith`` with these arguments (default: the process's) and give back the exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end a job
@@ -69,9 +72,20 @@ def main(args: Sequence[str] | None = None) -> int:
         print(file=sys.stderr)
         return STOPPED
     except (BrokenPipeError, PipeClosedError):
-        return _pipe_closed()
+        _let_go_of_stdout()
+        return PIPE_CLOSED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:  # files are OutputErrors by now; this is a stream
+            _let_go_of_stdout()
+            return _fail(_no_room(error), OutputError(str(error)), settings)
         return _fail(_bug(error), error, settings)
+
+
+def _open_closed_streams() -> None:
+    """Python has None for a stream that was closed before it started (`>&-`, some daemons)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 -- open as long as the process
 
 
 def _run(args: list[str], settings: Settings) -> int:
@@ -88,7 +102,8 @@ def _fail(text: str, error: BaseException, settings: Settings) -> int:
         import traceback
 
         traceback.print_exception(error, file=sys.stderr)
-    print(text, file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody may be there any more; the exit code says it too
+        print(text, file=sys.stderr)
     return int(getattr(error, "exit_code", BUG))
 
 
@@ -103,6 +118,10 @@ def _usage(error: typer.TyperException) -> str:
     return "\n".join([*lines, f"  to do:    see `{help_of} --help`"])
 
 
+def _no_room(error: OSError) -> str:
+    return f"error: the output cannot be written: {error.strerror}\n  to do:    make room, or send it elsewhere"
+
+
 def _bug(error: Exception) -> str:
     return "\n".join(
         [
@@ -112,8 +131,7 @@ def _bug(error: Exception) -> str:
     )
 
 
-def _pipe_closed() -> int:
+def _let_go_of_stdout() -> None:
     # `tunesmith predict … | head` is no error. Python would complain once more when it flushes at exit.
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return PIPE_CLOSED

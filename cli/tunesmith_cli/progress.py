@@ -11,13 +11,15 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tunesmith.plugin import CheckpointSaved, Evaluated, Event, RunFinished, RunNote, RunStarted, StepDone
 from tunesmith_cli.screen import is_terminal
 from tunesmith_cli.words import count, duration, figure, figures
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as RichProgress
 
 __all__ = ["LiveProgress", "PlainProgress", "Progress", "progress_for"]
@@ -56,6 +58,7 @@ class Progress:
         self._started = clock()
         self._first_step = self._total_steps = 0
         self._unit = "tokens"
+        self._nobody_there = False
 
     def __enter__(self) -> Progress:
         return self
@@ -69,23 +72,31 @@ class Progress:
             case RunStarted():
                 self._started, self._unit = self._clock(), event.unit
                 self._first_step, self._total_steps = event.first_step, event.total_steps
-                self.on_started(event)
+                self._draw(self.on_started, event)
             case RunNote():
-                self.on_note(event)
+                self._draw(self.on_note, event)
             case StepDone():
                 self.steps = event.step
                 self._window.append(event)
-                self.on_step(event)
+                self._draw(self.on_step, event)
             case Evaluated():
                 if event.step == 0:
                     self.before[event.split] = event.metrics
-                self.on_evaluated(event)
+                self._draw(self.on_evaluated, event)
             case CheckpointSaved():
-                self.on_checkpoint(event)
+                self._draw(self.on_checkpoint, event)
             case RunFinished():
                 self.status, self.metrics, self.seconds = event.status, event.metrics, event.seconds
                 self.steps = event.steps
                 self.close()
+
+    def _draw(self, say: Callable[[Any], None], event: Event) -> None:
+        """Whoever watches may go away (`| head`, a closed terminal); hours of work must not go with them."""
+        if not self._nobody_there:
+            try:
+                say(event)
+            except OSError:
+                self._nobody_there = True
 
     def close(self) -> None:
         """Stop drawing; may be called again."""
@@ -172,9 +183,7 @@ class LiveProgress(Progress):
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(clock=clock)
-        from rich.console import Console
-
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = _console(stream)
         self._bar: RichProgress | None = None
 
     def _print(self, text: str, style: str = "") -> None:
@@ -211,8 +220,19 @@ class LiveProgress(Progress):
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):
+                self._bar.stop()
             self._bar = None
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    class Patient(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich's own would end the program
+
+    return Patient(file=stream, highlight=False, soft_wrap=True)
 
 
 def _bar(console: object) -> RichProgress:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Ctrl-C and SIGTERM: the first asks the job to save and stop, the second ends the program at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first asks the job to save and stop, the second ends the program at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def stop_on_signals() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():  # Python takes handlers in the main thread only
         yield stop
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: nohup was asked for
+        numbers.append(signal.SIGHUP)
     before = [signal.signal(number, handle) for number in numbers]
     try:
         yield stop

@@ -130,6 +130,27 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert done.stderr == ""
 
 
+def shell(command: str) -> "subprocess.CompletedProcess[str]":
+    program = f"{sys.executable} -m tunesmith_cli"
+    return subprocess.run(["bash", "-c", f"{program} {command}"], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_no_bug() -> None:
+    done = shell("recipe schema > /dev/full")
+    assert (done.returncode, done.stderr.splitlines()[1]) == (2, "  to do:    make room, or send it elsewhere")
+    assert "error: the output cannot be written: No space left on device" in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("recipe schema >&-", 0), ("recipe schema >&- 2>&-", 0), ("tain 2>&-", 2)]
+)
+def test_streams_may_be_closed_from_the_start(command: str, code: int) -> None:
+    done = shell(command)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_characters_the_terminal_lacks_do_not_end_the_program() -> None:
     environ = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     command = [sys.executable, "-m", "tunesmith_cli", "train", "--help"]

@@ -161,3 +161,17 @@ def test_the_stream_decides_how_progress_looks(monkeypatch: pytest.MonkeyPatch) 
     assert type(progress_for(quiet=False, stream=Terminal())) is LiveProgress
     monkeypatch.setenv("TERM", "dumb")
     assert type(progress_for(quiet=False, stream=Terminal())) is PlainProgress
+
+
+@pytest.mark.parametrize("kind", [PlainProgress, LiveProgress])
+def test_a_job_goes_on_when_nobody_watches_it_any_more(kind: type[PlainProgress] | type[LiveProgress]) -> None:
+    class Closed(Terminal):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    clock = Clock()
+    with kind(Closed(), clock=clock) as progress:
+        for event in job(clock):
+            progress(event)
+    assert (progress.status, progress.steps) == ("finished", 10)
+    assert progress.metrics == {"test": {"accuracy": 0.88}}

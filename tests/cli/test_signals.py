@@ -33,13 +33,25 @@ def worker(*args: str) -> "subprocess.Popen[str]":
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
 def test_the_first_signal_lets_the_work_finish(number: signal.Signals) -> None:
     process = worker("leave")
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "saved\n")
     assert "stopping: the step under way is finished and saved" in err
+
+
+def test_a_closed_terminal_does_not_matter_under_nohup() -> None:
+    command = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1" leave', sys.executable, WORKER]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.3)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=20)[0] == "saved\n"
 
 
 def test_the_second_signal_leaves_at_once() -> None:
