@@ -8,10 +8,13 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tunesmith_cli.settings import Settings
 from tunesmith_cli.words import figure
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["Screen", "is_terminal", "json_text"]
 
@@ -98,6 +101,11 @@ class Screen:
         from rich.table import Table
         from rich.text import Text
 
+        console = Console(file=self.out, highlight=False)
+        widths = _column_widths([list(header), *map(list, cells)], right, console.width - 2 * len(header) + 1)
+        if widths is None:
+            self._cards(header, cells, console)
+            return
         table = Table(
             box=SIMPLE_HEAD,
             show_edge=False,
@@ -106,12 +114,26 @@ class Screen:
             header_style="bold",
             border_style="dim",
         )
-        for name, on_right in zip(header, right, strict=True):
-            # In a narrow window text is folded and figures stay whole; nothing is cut.
-            table.add_column(name, justify="right" if on_right else "left", no_wrap=on_right, overflow="fold")
+        for name, on_right, width in zip(header, right, widths, strict=True):
+            table.add_column(name, justify="right" if on_right else "left", width=width, overflow="fold")
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
-        Console(file=self.out, highlight=False).print(table)
+        console.print(table)
+
+    def _cards(self, header: Sequence[str], cells: Sequence[Sequence[str]], console: Console) -> None:
+        """For a window in which columns would be folded in the middle of words: a row is its name and what it has."""
+        from rich.text import Text
+
+        for name, *rest in cells:
+            console.print(Text(name, style="bold"), soft_wrap=True)  # a path stays one piece, ready to be copied
+            line = Text()
+            for key, value in zip(header[1:], rest, strict=True):
+                fact = Text.assemble("  ", (f"{key} ", "dim"), value)
+                if line and line.cell_len + fact.cell_len > console.width:
+                    console.print(line)
+                    line = Text()
+                line.append_text(fact)
+            console.print(line)
 
     def _plain_table(self, header: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
         lines = [list(header), *cells]
@@ -122,3 +144,18 @@ class Screen:
                 for cell, width, on_right in zip(line, widths, right, strict=True)
             )
             self.result("  ".join(padded).rstrip())
+
+
+def _column_widths(lines: Sequence[Sequence[str]], right: Sequence[bool], room: int) -> list[int] | None:
+    """Widths in which text is folded between words and figures stay whole; ``None`` where there is no room for that."""
+    columns = range(len(right))
+    natural = [max(len(line[at]) for line in lines) for at in columns]
+    widths = [
+        natural[at] if right[at] else max(len(word) for line in lines for word in line[at].split() or [""])
+        for at in columns
+    ]
+    if sum(widths) > room:
+        return None
+    while sum(widths) < min(room, sum(natural)):  # whatever lacks most gets the next character
+        widths[max(columns, key=lambda at: natural[at] - widths[at])] += 1
+    return widths

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,28 @@ def test_a_table_on_a_terminal_holds_the_same_cells(monkeypatch: pytest.MonkeyPa
     shown = out.getvalue()
     assert "a[b]" in shown  # square brackets are text, not markup
     assert shown.count("x") == 60  # wrapped, nothing cut
+
+
+def test_columns_that_fit_by_words_are_not_folded_inside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    out = Terminal()
+    Screen(Settings(), out=out).table(["name", "summary"], [["image-classification", "Sort images into classes"]])
+    assert "image-classification" in out.getvalue()
+
+
+def test_a_window_too_narrow_for_columns_gets_one_row_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "44")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    path = "runs/a-folder-with-a-name-longer-than-the-window"
+    Screen(Settings(), out=out).table(
+        ["run", "task", "value"], [[path, "image-classification", 0.5], ["b", "chat", "–"]]
+    )
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    lines = [line.rstrip() for line in plain.splitlines()]
+    assert lines == [path, "  task image-classification  value 0.5000", "b", "  task chat  value –"]
 
 
 def test_fields_are_aligned_and_keep_further_lines_under_the_value() -> None:
