@@ -60,6 +60,14 @@ def test_numbers_are_short(value: float, text: str) -> None:
     assert number(value) == text
 
 
+@pytest.mark.parametrize("values", [(4.3432, 4.3441, 4.3436), (1_234_567.0, 1_234_569.0), (-0.50001, -0.50002)])
+def test_ticks_of_a_curve_that_hardly_moves_can_be_told_apart(values: tuple[float, ...]) -> None:
+    chart = line_chart("loss", [Series("training", "main", list(enumerate(values)))])
+    assert chart is not None
+    texts = [text for _, text in chart.y_ticks]
+    assert len(set(texts)) == len(texts)
+
+
 def test_smoothing_follows_without_lag() -> None:
     line = [(step, 3.0 - step / 100) for step in range(300)]
     assert [value for _, value in smooth(line)][:290] == pytest.approx([value for _, value in line][:290])

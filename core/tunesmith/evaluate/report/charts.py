@@ -119,7 +119,7 @@ def line_chart(
         bottom=bottom,
         x_label="step",
         x_ticks=tuple((at_x(step), number(step)) for step in x_ticks),
-        y_ticks=tuple((at_y(value), number(value)) for value in values),
+        y_ticks=tuple((at_y(value), text) for value, text in zip(values, _labels(values), strict=True)),
         lines=tuple(_line(curve, at_x, at_y) for curve in series if curve.points),
         marks=_marks(series, at_x, left, right),
     )
@@ -171,6 +171,15 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     digits = max(0, 2 - math.floor(math.log10(step)))
     return [round(place * step, digits) for place in range(first, last + 1)]
+
+
+def _labels(values: Sequence[float]) -> list[str]:
+    """Ticks in words that tell them apart: a curve that hardly moves needs more digits than ``number`` gives."""
+    short = [number(value) for value in values]
+    if len(set(short)) == len(short):
+        return short
+    digits = max(0, -math.floor(math.log10(values[1] - values[0])))
+    return [f"{value:,.{digits}f}".replace("-", "−") for value in values]
 
 
 def number(value: float) -> str:
