@@ -30,6 +30,9 @@ _TOKENIZERS: tuple[tuple[str, ...], ...] = (
     ("tekken.json",),
 )
 _IMAGE_KEYS = frozenset({"image_size", "num_channels", "channels", "pretrained_cfg"})
+_DEPTHS = frozenset(
+    {"num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "decoder_layers", "depths"}
+)
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 _SAFETENSORS_FIX = "copy or download the file again; a download that broke off leaves such a file"
 
@@ -60,8 +63,8 @@ def check_model(folder: Path, *, name: str, trust_remote_code: bool = False, fro
         )
     config = read_json(config_file)
     weights = _weight_files(folder, "model", name, from_hub=from_hub)
-    for file in weights:
-        check_safetensors(file)
+    tensors = sum(check_safetensors(file) for file in weights)
+    _check_depth(config, tensors, config_file)
     if _reads_text(config, folder) and not _has_tokenizer(folder):
         raise ModelError(
             f"The model folder has no tokenizer: {folder}",
@@ -118,8 +121,8 @@ def read_json(file: Path) -> dict[str, Any]:
     return value
 
 
-def check_safetensors(file: Path) -> None:
-    """Compare a safetensors file's header with its size.
+def check_safetensors(file: Path) -> int:
+    """Compare a safetensors file's header with its size; gives the number of tensors.
 
     The format (https://huggingface.co/docs/safetensors): 8 bytes little-endian length N, N bytes of JSON that give each
     tensor's place, then the tensors.
@@ -145,14 +148,15 @@ def check_safetensors(file: Path) -> None:
     if size < 8 or 8 + length > size:
         needed = 8 + length if size >= 8 and length <= _HEADER_LIMIT else 8
         raise _damaged(file, "truncated or not safetensors", size, f"at least {needed:,} bytes")
-    end = _data_end(file, raw, size)
+    tensors, end = _data_end(file, raw, size)
     if 8 + length + end != size:
         what = "truncated" if size < 8 + length + end else "damaged: bytes follow the last tensor"
         raise _damaged(file, what, size, f"{8 + length + end:,} bytes, by the file's own header")
+    return tensors
 
 
-def _data_end(file: Path, raw: bytes, size: int) -> int:
-    """Where the last tensor ends, in bytes after the header."""
+def _data_end(file: Path, raw: bytes, size: int) -> tuple[int, int]:
+    """How many tensors there are, and where the last one ends, in bytes after the header."""
     try:
         header = json.loads(raw)
         ends = [0]
@@ -164,7 +168,23 @@ def _data_end(file: Path, raw: bytes, size: int) -> int:
                 ends.append(end)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(file, f"damaged, its header cannot be read ({error})", size, "a safetensors file") from error
-    return max(ends)
+    return len(ends) - 1, max(ends)
+
+
+def _check_depth(config: dict[str, Any], tensors: int, file: Path) -> None:
+    """A layer has at least one tensor. A damaged number of layers would be built before anybody could compare it."""
+    sections = [config, *(section for section in config.values() if isinstance(section, dict))]
+    for section in sections:
+        for key in _DEPTHS & section.keys():
+            depths = section[key] if isinstance(section[key], list) else [section[key]]
+            layers = sum(depth for depth in depths if isinstance(depth, int))
+            if layers > tensors:
+                raise ModelError(
+                    f"config.json and the weights do not belong together: {file}",
+                    given=f"{key}: {section[key]} in config.json, {tensors:,} tensors in the weight files",
+                    expected="no more layers than tensors",
+                    fix="copy or download the model again",
+                )
 
 
 def _damaged(file: Path, what: str, size: int, expected: str) -> ModelError:

@@ -103,12 +103,11 @@ def _pretrained(
     source: ModelSource, head: Head, seed: int, new_head: bool, registry: Registry, overrides: dict[str, Any]
 ) -> PreTrainedModel:
     import torch
-    from safetensors import SafetensorError
 
     folder = source.folder
     assert folder is not None
     config = read_config(folder, registry, overrides, trust_remote_code=source.trust_remote_code)
-    trained_as = list(config.architectures or ())
+    trained_as = config.architectures if isinstance(config.architectures, list) else []
     build: Any = model_class(config, head, name=source.name)
     if head == "sequence-classification" and getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = load_tokenizer(source).pad_token_id
@@ -125,12 +124,12 @@ def _pretrained(
                 output_loading_info=True,
                 **remote,
             )
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+    except Exception as error:  # transformers raises of everything for a configuration that nobody could have saved
         raise ModelError(
             f"The weights of {source.name} cannot be loaded: {folder}",
             given=f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0],
             expected=f"weights of a {build.__name__}",
-            fix="copy or download the model again",
+            fix="copy or download the model again; or install what is missing, if the line above names a package",
         ) from error
     report = _Report.of(info)
     _detach_from_file(model)

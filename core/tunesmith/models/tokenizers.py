@@ -189,6 +189,13 @@ def _load(folder: Path, *, trust_remote_code: bool = False) -> PreTrainedTokeniz
             expected="a tokenizer.json",
             fix="choose a model that comes with a tokenizer.json",
         )
+    if not isinstance(tokenizer.model_max_length, (int, float)):
+        raise ModelError(
+            f"The tokenizer cannot be used: {folder}",
+            given=f"model_max_length: {tokenizer.model_max_length!r} in tokenizer_config.json",
+            expected="a number of tokens",
+            fix="copy the tokenizer's files of the original model into the folder",
+        )
     if tokenizer.pad_token is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token
     return _without_length_warning(tokenizer)

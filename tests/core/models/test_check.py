@@ -5,6 +5,7 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -195,3 +196,17 @@ def test_deeply_nested_json_is_an_error_not_a_crash(tmp_path: Path) -> None:
     file.write_text("[" * 100_000)
     with pytest.raises(ModelError, match="cannot be read"):
         read_json(file)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"num_hidden_layers": 10**9}, {"text_config": {"n_layer": 99}}, {"depths": [2, 10**9]}],
+    ids=str,
+)
+def test_more_layers_than_tensors(folder: Path, values: dict[str, Any]) -> None:
+    """Built by transformers, a thousand million layers fill the memory before a weight is compared."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | values))
+    with pytest.raises(ModelError, match=r"config.json and the weights do not belong together") as caught:
+        check_model(folder, name="m")
+    assert "tensors in the weight files" in str(caught.value)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from tunesmith.errors import ModelError
-from tunesmith.models import ModelSource, ScratchOptions, load_weights, save_model
+from tunesmith.models import ModelSource, ScratchOptions, load_tokenizer, load_weights, save_model
 from tunesmith.models.fresh import new_parameters
 from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama
 
@@ -166,6 +166,37 @@ def test_an_architecture_nobody_has(models: Path, tmp_path: Path) -> None:
         load_weights(_source(folder), "causal-lm")
     assert "hyperllama" in str(caught.value)
     assert "pip install -U transformers" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"num_attention_heads": 0}, "ZeroDivisionError"),
+        ({"hidden_size": "wide"}, "hidden_size"),
+        ({"hidden_act": "os.system"}, "os.system"),
+        ({"architectures": 5}, None),
+    ],
+    ids=str,
+)
+def test_a_configuration_that_nobody_could_have_saved(
+    models: Path, tmp_path: Path, values: dict[str, Any], words: str | None
+) -> None:
+    folder = _copy(models / "bert", tmp_path / "m")
+    _edit_config(folder, **values)
+    if words is None:
+        assert load_weights(_source(folder), "sequence-classification")
+        return
+    with pytest.raises(ModelError) as caught:
+        load_weights(_source(folder), "sequence-classification")
+    assert words in str(caught.value)
+
+
+def test_a_tokenizer_without_a_length_that_is_a_number(models: Path, tmp_path: Path) -> None:
+    folder = _copy(models / "bert", tmp_path / "m")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"model_max_length": "long"}))
+    with pytest.raises(ModelError, match="model_max_length: 'long'"):
+        load_tokenizer(_source(folder))
 
 
 def test_code_that_comes_with_a_known_architecture_is_not_run(models: Path, tmp_path: Path) -> None:
