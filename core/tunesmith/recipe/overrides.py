@@ -20,6 +20,7 @@ from tunesmith.recipe.yaml_text import read_flow, read_plain
 
 __all__ = ["Override", "parse_overrides", "put"]
 
+_SHOWN = 120  # characters of an override in an error
 _SHORT_FORMS = frozenset(
     name for name, field in Recipe.model_fields.items() if (kind := section_of(field)) and "name" in kind.model_fields
 )
@@ -31,7 +32,7 @@ class Override:
     """One value to put over a recipe.
 
     Attributes:
-        text: as the user wrote it.
+        text: as the user wrote it, cut to one line.
         path: the keys that lead to the value.
         value: what it becomes.
     """
@@ -52,6 +53,7 @@ def parse_overrides(texts: Iterable[str]) -> list[Override]:
 
 def _parse(text: str) -> Override:
     key, equals, value = text.partition("=")
+    text = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
         raise RecipeError(

@@ -18,6 +18,11 @@ from tunesmith.recipe.yaml_text import Lines
 
 __all__ = ["parse_placed", "parse_recipe"]
 
+MOST_VALUES = 100_000
+DEEPEST = 50
+SHOWN = 20
+"""Problems that are told; of the others there is the number."""
+
 
 def parse_recipe(
     mapping: Mapping[str, Any],
@@ -56,7 +61,7 @@ def parse_placed(
             expected="keys and values: task, model, data, output …",
             fix="tunesmith recipe new TASK > recipe.yaml",
         )
-    data, known = _copied(mapping), dict(places)
+    data, known = _Copy(source).of(mapping), dict(places)
     for override in parse_overrides(overrides):
         changed = put(data, override)
         known = {path: place for path, place in known.items() if path[: len(changed)] != changed}
@@ -67,16 +72,40 @@ def parse_placed(
         raise _refused(explain(error, known), source) from error
 
 
-def _copied(value: Any) -> Any:
-    """Fresh containers all the way down: an override must change neither the caller's data nor a YAML alias."""
-    if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+class _Copy:
+    """Fresh containers all the way down: an override must change neither the caller's data nor a YAML alias.
+
+    Ten lines of aliases that repeat each other stand for more values than any memory holds; so they are counted.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._values = 0
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self._values += 1
+        if depth > DEEPEST:
+            raise RecipeError(f"{self._source}: the values are nested too deeply", expected=f"at most {DEEPEST} levels")
+        if self._values > MOST_VALUES:
+            raise RecipeError(
+                f"{self._source} holds too many values for a recipe",
+                given=f"more than {MOST_VALUES:,}, values that an alias repeats included",
+                expected="a page of settings",
+                fix="rows belong into a file of their own: data.train",
+            )
+        if isinstance(value, Mapping):
+            return {key: self.of(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.of(item, depth + 1) for item in value]
+        if isinstance(value, str) and "\0" in value:
+            raise RecipeError(f"{self._source}: a text holds the character NUL", given=shown(value), expected="text")
+        return value
 
 
 def _refused(problems: Sequence[str], source: str) -> RecipeError:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    more = [f"    … and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     return RecipeError(
-        "\n".join([f"{source}: {count}", *(f"    {problem}" for problem in problems)]),
+        "\n".join([f"{source}: {count}", *(f"    {problem}" for problem in problems[:SHOWN]), *more]),
         fix="`tunesmith recipe new TASK` prints every key with its meaning",
     )

@@ -17,6 +17,7 @@ __all__ = ["read_toml"]
 # By name, so that type checkers need not have the module of the other Python versions.
 _toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
+_DEEPEST = 20  # keys of a path that is noted; the schema has three
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
 _TABLE = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?$")
@@ -56,7 +57,7 @@ def _lines(text: str) -> Lines:
             lines.setdefault(table, number)
         elif assignment := _ASSIGNMENT.match(line):
             path = (*table, *_path(assignment[1]))
-            for depth in range(len(table) + 1, len(path) + 1):
+            for depth in range(len(table) + 1, min(len(path), _DEEPEST) + 1):
                 lines.setdefault(path[:depth], number)
     return lines
 

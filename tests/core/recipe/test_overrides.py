@@ -147,3 +147,10 @@ def test_any_text_is_an_override_or_an_error_that_names_the_flag(text: str) -> N
         parse_recipe(JOB, overrides=[text])
         return
     assert "--set" in message(text)
+
+
+@pytest.mark.parametrize("text", ["a" + ".a" * 20_000 + "=1", "train=" + "[" * 20_000, "x" * 20_000])
+def test_an_override_of_many_characters_is_told_in_few(text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe({"task": "chat"}, overrides=[text])
+    assert len(str(caught.value)) < 2_000

@@ -175,6 +175,23 @@ def test_repeated_aliases_do_not_fill_the_memory() -> None:
     assert data["a59"][0] is data["a59"][1]
 
 
+@pytest.mark.parametrize("place", ["train: *a11", "task: *a11", "data: {train: *a11}", "data: {columns: *a11}"])
+def test_aliases_that_repeat_each_other_are_counted_not_followed(tmp_path: Path, place: str) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    file = tmp_path / "bomb.yaml"
+    file.write_text("\n".join([*lines, place]))
+    with pytest.raises(RecipeError, match="too many values for a recipe"):
+        read_recipe(file)
+
+
+def test_a_toml_key_of_many_parts_does_not_fill_the_memory(tmp_path: Path) -> None:
+    file = tmp_path / "deep.toml"
+    file.write_text("a" + ".a" * 50_000 + " = 1\n")
+    with pytest.raises(RecipeError, match="nested too deeply"):
+        read_recipe(file)
+
+
 def test_an_override_does_not_reach_through_an_alias(tmp_path: Path) -> None:
     text = YAML + "evaluate: {metric: x}\n"
     text = text.replace("{text: text, label: category}", "&c {text: text}").replace("test: data", "test: &t data")
