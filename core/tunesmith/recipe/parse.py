@@ -97,8 +97,6 @@ class _Copy:
             return {key: self.of(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list):
             return [self.of(item, depth + 1) for item in value]
-        if isinstance(value, str) and "\0" in value:
-            raise RecipeError(f"{self._source}: a text holds the character NUL", given=shown(value), expected="text")
         return value
 
 
