@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.data.readers import csv_file, json_file, text
-from tunesmith.data.readers.opened import read_text, text_lines
+from tunesmith.data.readers import csv_file, json_file, opened, text
+from tunesmith.data.readers.opened import read_bytes, read_text, text_lines
 from tunesmith.errors import DataError
 
 ROWS = "text,label\ncafé am Abend,essen\n"
@@ -133,3 +133,25 @@ def test_a_folder_or_missing_file_is_a_data_error(tmp_path: Path):
     for path in (tmp_path, tmp_path / "no.txt"):
         with pytest.raises(DataError, match="cannot be read"):
             list(text_lines(path, "utf-8"))
+
+
+def test_lines_longer_than_what_is_read_at_once_are_whole(write):
+    lines = ["a" * 3_000_000 + "\n", "b\n", "\n", "c" * 1_500_000]
+    assert list(text_lines(write("a.txt", "".join(lines)), "utf-8")) == lines
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(write, read_all, monkeypatch):
+    monkeypatch.setattr(opened, "_LONGEST_LINE", 1_000_000)
+    path = write("a.jsonl.gz", gzip.compress(b'{"a": 1}\n{"a": "' + b"x" * 5_000_000))
+    message = _error(json_file.read_lines, path, read_all)
+    assert f"{path}:2: the line is too long to be read" in message
+    assert "more than 1,000,000 characters without a line end" in message
+
+
+def test_a_packed_file_that_unpacks_without_end_is_stopped(write, monkeypatch):
+    monkeypatch.setattr(opened, "_UNPACKED", 2_000_000)
+    path = write("a-images-idx3-ubyte.gz", gzip.compress(bytes(8_000_000)))
+    with pytest.raises(DataError, match="unpacks to more than it can hold of data") as caught:
+        read_bytes(path)
+    assert "unpack it yourself" in str(caught.value)
+    assert len(read_bytes(write("b.gz", gzip.compress(bytes(1_000_000))))) == 1_000_000

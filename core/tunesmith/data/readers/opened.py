@@ -18,6 +18,8 @@ from tunesmith.errors import DataError
 __all__ = ["control_character", "read_bytes", "read_text", "text_lines"]
 
 _CHUNK = 1 << 20
+_LONGEST_LINE = 100_000_000  # characters
+_UNPACKED, _RATIO = 2**30, 200  # bytes that any file may unpack to; a larger one may be so many times its packed size
 _GZIP_MAGIC = b"\x1f\x8b"
 # C0 controls that no text holds. Tab, the line ends, vertical tab and form feed do occur (old books).
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -53,14 +55,29 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
     Raises:
         DataError: unreadable, empty, not text, truncated, or not in ``encoding``; with byte and line.
     """
-    rest = ""
+    rest: list[str] = []  # parts of a line that has not ended yet
+    held = number = 0
     for text in _decoded(path, encoding):
-        lines = (rest + text).split("\n") if rest else text.split("\n")
-        rest = lines.pop()
+        first, *others = text.split("\n")
+        rest.append(first)
+        held += len(first)
+        if held > _LONGEST_LINE:
+            raise DataError(
+                f"{path}:{number + 1}: the line is too long to be read",
+                given=f"more than {_LONGEST_LINE:,} characters without a line end",
+                expected="rows on lines of their own",
+                fix="check the file's format; other formats: data.format=NAME",
+            )
+        if not others:
+            continue
+        lines = ["".join(rest), *others]
+        rest = [lines.pop()]
+        held = len(rest[0])
+        number += len(lines)
         for line in lines:
             yield line + "\n"
-    if rest:
-        yield rest
+    if held:
+        yield "".join(rest)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -79,7 +96,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
                     fix="rename the file after what it holds, or download it again",
                 )
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield from _pieces(unpacked)
+                yield from _measured(path, _pieces(unpacked))
     except EOFError as error:
         raise DataError(
             f"{path}: the gzip file is truncated",
@@ -96,6 +113,21 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
     while piece := file.read(_CHUNK):
+        yield piece
+
+
+def _measured(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of a packed file while they can be data: gzip packs zeros to a thousandth, and text to a tenth."""
+    packed, size = path.stat().st_size, 0
+    for piece in pieces:
+        size += len(piece)
+        if size > _UNPACKED and size > _RATIO * packed:
+            raise DataError(
+                f"{path}: the gzip file unpacks to more than it can hold of data",
+                given=f"{packed:,} bytes that unpack to more than {size:,}",
+                expected=f"at most {_RATIO} times its size, or {_UNPACKED:,} bytes",
+                fix="if it is meant to be so, unpack it yourself (`gzip -d`) and give the file",
+            )
         yield piece
 
 
