@@ -17,6 +17,7 @@ from openpyxl.cell import WriteOnlyCell
 
 from tunesmith.data.rows import Origin, Problem, ReadOptions, Row
 from tunesmith.errors import DataError
+from tunesmith_xlsx import workbook
 from tunesmith_xlsx.workbook import Sheet, list_sheets, read
 
 
@@ -179,3 +180,16 @@ def test_list_sheets_shows_also_what_cannot_be_used(tmp_path: Path) -> None:
     path = make(tmp_path / "a.xlsx", [["text", None, "n"], ["x", 1, 2], ["y", 1, 2]], [])
     assert list_sheets(path) == [Sheet("Sheet1", ("text", "", "n"), 2), Sheet("Sheet2", (), 0)]
     assert load_workbook(path).sheetnames == ["Sheet1", "Sheet2"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_workbook_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    path = make(tmp_path / "a.xlsx", [["text"], ["x" * 20_000], ["y" * 20_000]])
+    if packed:
+        path.with_name("a.xlsx.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path = path.with_name("a.xlsx.gz")
+    assert len(rows_of(path)) == 2
+    monkeypatch.setattr(workbook, "_LARGEST", 30_000)
+    assert "the workbook is too large" in error_of(path)

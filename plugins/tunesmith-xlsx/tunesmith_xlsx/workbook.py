@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import io
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ __all__ = ["Sheet", "list_sheets", "read"]
 
 _OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 _ZIP_MAGIC = b"PK\x03\x04"
+_LARGEST = 2**30  # bytes of an unpacked workbook
 
 _Line = tuple[int, list[Any], list[Any]]
 """Number of a row in its sheet (1-based), its saved values, and the same cells with formulas as text."""
@@ -150,7 +152,8 @@ def _content(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         if path.suffix.lower() == ".gz":
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = packed.read(_LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:  # the last two and BadGzipFile from gzip
         reason = error.strerror if isinstance(error, OSError) else None
         raise DataError(f"{path}: cannot be read", given=reason or str(error)) from error
@@ -168,7 +171,24 @@ def _content(path: Path) -> bytes:
             expected=f"first bytes {_ZIP_MAGIC.hex(' ')} (a workbook is a zip archive)",
             fix="rename the file after what it holds (.csv, .tsv), or export it again",
         )
+    _refuse_bomb(path, content)
     return content
+
+
+def _refuse_bomb(path: Path, content: bytes) -> None:
+    """A few kilobytes can unpack to any size, and the library holds all texts of a workbook in memory."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except zipfile.BadZipFile:
+        return  # the library says what is wrong with it
+    if size > _LARGEST:
+        raise DataError(
+            f"{path}: the workbook is too large",
+            given=f"{len(content):,} bytes that unpack to {size:,}",
+            expected=f"at most {_LARGEST:,} bytes",
+            fix="export the sheet as CSV, which is read line by line",
+        )
 
 
 def _sheet_lines(values: Any, formulas: Any) -> Iterator[_Line]:
