@@ -83,9 +83,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _open_closed_streams() -> None:
     """Python has None for a stream that was closed before it started (`>&-`, some daemons)."""
-    for name in ("stdout", "stderr"):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 -- open as long as the process
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- open as long as the process
 
 
 def _run(args: list[str], settings: Settings) -> int:

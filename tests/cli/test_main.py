@@ -144,11 +144,17 @@ def test_a_full_disk_behind_stdout_is_no_bug() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "code"), [("recipe schema >&-", 0), ("recipe schema >&- 2>&-", 0), ("tain 2>&-", 2)]
+    ("command", "code"), [("recipe schema >&-", 0), ("recipe schema <&- >&- 2>&-", 0), ("tain 2>&-", 2)]
 )
 def test_streams_may_be_closed_from_the_start(command: str, code: int) -> None:
     done = shell(command)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_closed_stdin_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["--version"]) == 0
+    assert sys.stdin.read() == ""
 
 
 def test_characters_the_terminal_lacks_do_not_end_the_program() -> None:
