@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tunesmith.data.readers import parquet, text
@@ -62,6 +64,38 @@ def test_parquet_rows_are_numbered_and_images_flattened(table, read_all):
     assert rows[1].values["text"] is None
     assert rows[1].values["image"] is None
     assert rows[2].values["image"] == "x.png"
+
+
+FEATURES = {
+    "label": {"names": ["cat", "dog"], "_type": "ClassLabel"},
+    "tags": {"feature": {"names": ["small", "large"], "_type": "ClassLabel"}, "_type": "List"},
+    "text": {"dtype": "string", "_type": "Value"},
+}
+
+
+@pytest.mark.parametrize(
+    ("note", "label", "tags"),
+    [
+        ({"info": {"features": FEATURES}}, "dog", ["large", "small"]),
+        ({"info": {"features": {"label": {"names": [], "_type": "ClassLabel"}}}}, 1, [1, 0]),
+        ({"info": ["features"]}, 1, [1, 0]),
+        ({"info": {"features": {"label": 3}}}, 1, [1, 0]),
+        (None, 1, [1, 0]),
+    ],
+)
+def test_labels_have_the_names_that_hugging_face_notes_beside_them(tmp_path, read_all, note, label, tags):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"text": ["a", "b", "c"], "label": [1, -1, 7], "tags": [[1, 0], [], None]})
+    if note is not None:
+        table = table.replace_schema_metadata({"huggingface": json.dumps(note)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rows, problems = read_all(parquet.read, tmp_path / "a.parquet")
+    assert problems == []
+    assert rows[0].values == {"text": "a", "label": label, "tags": tags}
+    assert rows[1].values["label"] == (None if label == "dog" else -1)
+    assert rows[2].values == {"text": "c", "label": 7, "tags": None}
 
 
 def test_a_truncated_parquet_file_is_an_error(table, read_all, write):

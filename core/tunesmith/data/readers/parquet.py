@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ _BATCH = 1024
 def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
     """Rows of a Parquet file; an origin's line is the 1-based row.
 
-    Images as Hugging Face datasets write them, structs ``{bytes, path}``, become their bytes, or their path where the
-    bytes are not in the file.
+    As Hugging Face datasets write them: images, structs ``{bytes, path}``, become their bytes, or their path where the
+    bytes are not in the file; labels, numbers whose names stand beside the schema, become these names, and -1, which
+    is a label that nobody gave, becomes ``None``.
 
     Raises:
         DataError: not Parquet, damaged or truncated, no rows, a column twice.
@@ -36,11 +38,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
             names = list(table.schema_arrow.names)
             _check_names(path, names)
             images = {field.name for field in table.schema_arrow if _is_image(field.type)}
+            labels = _label_names(table.schema_arrow.metadata)
             for batch in table.iter_batches(batch_size=_BATCH):
                 for values in batch.to_pylist():
                     number += 1
                     for name in images:
                         values[name] = _image_bytes(values[name])
+                    for name in labels.keys() & values.keys():
+                        values[name] = _named(values[name], labels[name])
                     yield Row(values, Origin(file, number))
     except (pa.ArrowException, OSError) as error:
         size = path.stat().st_size if path.exists() else 0
@@ -72,3 +77,26 @@ def _is_image(kind: Any) -> bool:
 
 def _image_bytes(value: Any) -> Any:
     return None if value is None else value["bytes"] or value["path"]
+
+
+def _label_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Column to the names of its labels, by the ``ClassLabel`` features that Hugging Face datasets note in the file."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"].items()
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return {}  # not there, or not as they write it: the numbers stand for themselves
+    found = {}
+    for column, feature in features:
+        inner = feature.get("feature", feature) if isinstance(feature, dict) else None  # a list holds its own inside
+        names = inner.get("names") if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else None
+        if isinstance(names, list) and names:
+            found[column] = names
+    return found
+
+
+def _named(value: Any, names: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_named(one, names) for one in value]
+    if value == -1:
+        return None
+    return str(names[value]) if type(value) is int and 0 <= value < len(names) else value
