@@ -19,13 +19,27 @@ from tunesmith._lazy import lazy_names
 if TYPE_CHECKING:
     from tunesmith.engine import Model, load
     from tunesmith.errors import TunesmithError
+    from tunesmith.planning import plan
     from tunesmith.recipe import Recipe, parse_recipe, read_recipe
     from tunesmith.runs import Run
+    from tunesmith.studies import cross_validate, search
     from tunesmith.training import train
 
 __version__ = "0.1.0"
 
-__all__ = ["Model", "Recipe", "Run", "TunesmithError", "load", "parse_recipe", "read_recipe", "train"]
+__all__ = [
+    "Model",
+    "Recipe",
+    "Run",
+    "TunesmithError",
+    "cross_validate",
+    "load",
+    "parse_recipe",
+    "plan",
+    "read_recipe",
+    "search",
+    "train",
+]
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(
@@ -37,7 +51,10 @@ if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
             "TunesmithError": "tunesmith.errors",
             "load": "tunesmith.engine",
             "parse_recipe": "tunesmith.recipe",
+            "plan": "tunesmith.planning",
             "read_recipe": "tunesmith.recipe",
+            "cross_validate": "tunesmith.studies",
+            "search": "tunesmith.studies",
             "train": "tunesmith.training",
         },
     )

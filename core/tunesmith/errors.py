@@ -13,8 +13,10 @@
     ├── PluginError          a plugin is broken, incompatible or missing
     ├── OutputError          the output folder cannot be written
     ├── RunError             a run folder is locked, foreign, or cannot be resumed
+    ├── TooLargeError        the job needs more memory than there is, and was not started
     └── TrainingError        the job started and could not go on
         ├── NonFiniteLossError   the loss became NaN or infinite
+        ├── OutOfMemoryError     the memory was used up; the last checkpoint is whole
         └── StoppedError         somebody asked to stop; the work is saved
 
 An error says what was given, what was expected and what to do. ``str(error)`` is the whole block,
@@ -34,12 +36,14 @@ __all__ = [
     "NotFoundError",
     "OfflineError",
     "Origin",
+    "OutOfMemoryError",
     "OutputError",
     "PluginError",
     "Problem",
     "RecipeError",
     "RunError",
     "StoppedError",
+    "TooLargeError",
     "TrainingError",
     "TunesmithError",
 ]
@@ -177,6 +181,12 @@ class RunError(TunesmithError):
     """A run folder is in use, is not a run, or does not fit what is asked of it."""
 
 
+class TooLargeError(TunesmithError):
+    """The job needs clearly more memory than there is. It was not started."""
+
+    exit_code: ClassVar[int] = 4
+
+
 class TrainingError(TunesmithError):
     """The job started and could not go on. What was saved stays usable."""
 
@@ -185,6 +195,10 @@ class TrainingError(TunesmithError):
 
 class NonFiniteLossError(TrainingError):
     """The loss became NaN or infinite."""
+
+
+class OutOfMemoryError(TrainingError):
+    """The memory was used up. What was saved stays usable."""
 
 
 class StoppedError(TrainingError):

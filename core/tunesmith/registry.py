@@ -14,11 +14,11 @@ from tunesmith.errors import NotFoundError, PluginError
 
 __all__ = ["Registry", "get_registry"]
 
-_LISTS = {kind: f"tunesmith {kind}s list" for kind in ("task", "reader", "dataset", "model")}
+_LISTS = {kind: f"tunesmith {kind}s list" for kind in ("task", "reader", "dataset", "model", "metric")}
 
 
 class Registry:
-    """Looks things up by kind and name: ``task reader dataset model strategy engine command``.
+    """Looks things up by kind and name: ``task reader dataset model strategy engine metric command``.
 
     A full name (``plugin/name``) always resolves; a short name does while one plugin has it.
     """

@@ -16,16 +16,21 @@ def test_the_public_names():
         "Recipe",
         "Run",
         "TunesmithError",
+        "cross_validate",
         "load",
         "parse_recipe",
+        "plan",
         "read_recipe",
+        "search",
         "train",
     ]
     assert set(tunesmith.__all__) <= set(dir(tunesmith))
     assert all(getattr(tunesmith, name).__module__.startswith("tunesmith.") for name in tunesmith.__all__)
 
 
-@pytest.mark.parametrize("package", ["tunesmith", "tunesmith.engine", "tunesmith.evaluate", "tunesmith.testing"])
+@pytest.mark.parametrize(
+    "package", ["tunesmith", "tunesmith.engine", "tunesmith.evaluate", "tunesmith.planning", "tunesmith.testing"]
+)
 def test_importing_costs_nothing_and_every_name_is_there(package):
     code = f"""
 import importlib, sys

@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tunesmith.plugin import DatasetSpec, EngineSpec, ModelSpec, ReaderSpec, StrategySpec, TaskSpec, hookimpl
+from tunesmith.plugin import (
+    DatasetSpec,
+    EngineSpec,
+    MetricSpec,
+    ModelSpec,
+    ReaderSpec,
+    StrategySpec,
+    TaskSpec,
+    hookimpl,
+)
 
 
 @hookimpl
@@ -19,6 +28,16 @@ def tunesmith_tasks() -> Iterable[TaskSpec]:
             target="tunesmith.tasks.text_classification:TextClassification",
         ),
         TaskSpec(
+            name="token-classification",
+            summary="Tag the words of a text, and find names and other entities",
+            target="tunesmith.tasks.token_classification:TokenClassification",
+        ),
+        TaskSpec(
+            name="question-answering",
+            summary="Find the answer to a question in a text",
+            target="tunesmith.tasks.question_answering:QuestionAnswering",
+        ),
+        TaskSpec(
             name="causal-lm",
             summary="Go on with plain text: pretraining and continued pretraining",
             target="tunesmith.tasks.causal_lm:CausalLM",
@@ -29,9 +48,39 @@ def tunesmith_tasks() -> Iterable[TaskSpec]:
             target="tunesmith.tasks.chat:Chat",
         ),
         TaskSpec(
+            name="preference",
+            summary="Answer more as people chose, and less as they rejected: DPO, IPO, ORPO, KTO",
+            target="tunesmith.tasks.preference:Preference",
+        ),
+        TaskSpec(
+            name="reward",
+            summary="Score answers, learned from pairs of a better and a worse one",
+            target="tunesmith.tasks.reward:Reward",
+        ),
+        TaskSpec(
+            name="embedding",
+            summary="Put texts that belong together near each other: search and similarity",
+            target="tunesmith.tasks.embedding:Embedding",
+        ),
+        TaskSpec(
             name="image-classification",
             summary="Sort images into classes",
             target="tunesmith.tasks.image_classification:ImageClassification",
+        ),
+        TaskSpec(
+            name="tabular-classification",
+            summary="Sort rows of a table into classes, from columns of numbers and categories",
+            target="tunesmith.tasks.tabular_classification:TabularClassification",
+        ),
+        TaskSpec(
+            name="tabular-regression",
+            summary="Predict a number for each row of a table",
+            target="tunesmith.tasks.tabular_regression:TabularRegression",
+        ),
+        TaskSpec(
+            name="seq2seq",
+            summary="Write the target of a source: translation, summaries, with an encoder-decoder",
+            target="tunesmith.tasks.seq2seq:Seq2Seq",
         ),
     ]
 
@@ -41,12 +90,24 @@ def tunesmith_readers() -> Iterable[ReaderSpec]:
     """File formats; each also gzipped (``.csv.gz``)."""
     readers = "tunesmith.data.readers"
     return [
-        ReaderSpec(name="csv", summary="Comma-separated values", target=f"{readers}.csv_file:read", suffixes=(".csv",)),
         ReaderSpec(
-            name="tsv", summary="Tab-separated values", target=f"{readers}.csv_file:read_tsv", suffixes=(".tsv",)
+            name="csv",
+            summary="Comma-separated values",
+            target=f"{readers}.csv_file:read",
+            suffixes=(".csv",),
         ),
         ReaderSpec(
-            name="json", summary="A JSON list of objects", target=f"{readers}.json_file:read", suffixes=(".json",)
+            name="tsv",
+            summary="Tab-separated values",
+            target=f"{readers}.csv_file:read_tsv",
+            suffixes=(".tsv",),
+        ),
+        ReaderSpec(
+            name="json",
+            summary="A JSON list of objects",
+            target=f"{readers}.json_file:read",
+            suffixes=(".json",),
+            parts=True,
         ),
         ReaderSpec(
             name="jsonl",
@@ -61,6 +122,14 @@ def tunesmith_readers() -> Iterable[ReaderSpec]:
             target=f"{readers}.text:read",
             suffixes=(".txt", ".text", ".md"),
         ),
+        ReaderSpec(
+            name="conll",
+            summary="Words with their tags, one a line (CoNLL, IOB2)",
+            target=f"{readers}.conll:read",
+            suffixes=(".conll", ".iob", ".iob2", ".bio"),
+        ),
+        # These files end in ".json", as other JSON does: used by name.
+        ReaderSpec(name="squad", summary="Questions and answers in SQuAD's JSON", target=f"{readers}.squad:read"),
         # The names of these files end in "-ubyte", which is no suffix; the data room knows them by that.
         ReaderSpec(name="idx", summary="MNIST-style images and labels (*-ubyte)", target=f"{readers}.idx:read"),
         ReaderSpec(
@@ -103,8 +172,15 @@ def tunesmith_models() -> Iterable[ModelSpec]:
         ModelSpec(name="llama", summary="Decoder, Llama architecture", target=f"{scratch}:llama", weights=False),
         ModelSpec(name="gpt2", summary="Decoder, GPT-2 architecture", target=f"{scratch}:gpt2", weights=False),
         ModelSpec(name="bert", summary="Encoder, BERT architecture", target=f"{scratch}:bert", weights=False),
+        ModelSpec(name="t5", summary="Encoder-decoder, T5 architecture", target=f"{scratch}:t5", weights=False),
         ModelSpec(name="cnn", summary="Small convolutional net for images", target=f"{images}:cnn", weights=False),
         ModelSpec(name="mlp", summary="Multi-layer perceptron for images", target=f"{images}:mlp", weights=False),
+        ModelSpec(
+            name="tabular-mlp",
+            summary="Multi-layer perceptron for tables, over embeddings of numbers and categories",
+            target="tunesmith.models.table_nets:tabular_mlp",
+            weights=False,
+        ),
     ]
 
 
@@ -112,6 +188,25 @@ def tunesmith_models() -> Iterable[ModelSpec]:
 def tunesmith_strategies() -> Iterable[StrategySpec]:
     """Where a job runs."""
     return [StrategySpec(name="single", summary="One process, one device", target="tunesmith.training.strategy:Single")]
+
+
+@hookimpl
+def tunesmith_metrics() -> Iterable[MetricSpec]:
+    """Figures of generated answers."""
+    figures = {
+        "exact_match": "share of answers that are their reference",
+        "bleu": "BLEU of all answers together, 0 to 100 (sacrebleu)",
+        "chrf": "chrF2 of all answers together, 0 to 100 (sacrebleu)",
+        "rouge1": "F1 of the words in common, mean over the answers (rouge-score)",
+        "rouge2": "F1 of the pairs of words in common, mean over the answers (rouge-score)",
+        "rougeL": "F1 of the longest common subsequence, mean over the answers (rouge-score)",
+        "number_match": "share of answers whose last number is that of their reference",
+    }
+    functions = "tunesmith.evaluate.text_metrics"
+    return [
+        MetricSpec(name=name, summary=summary, target=f"{functions}:{name.replace('L', '_l')}")
+        for name, summary in figures.items()
+    ]
 
 
 @hookimpl

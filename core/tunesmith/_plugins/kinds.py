@@ -11,6 +11,7 @@ from tunesmith.plugin import (
     EngineSpec,
     Evaluated,
     Event,
+    MetricSpec,
     ModelSpec,
     ReaderSpec,
     RunFinished,
@@ -31,6 +32,7 @@ PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_models": ModelSpec,
     "tunesmith_strategies": StrategySpec,
     "tunesmith_engines": EngineSpec,
+    "tunesmith_metrics": MetricSpec,
     "tunesmith_commands": CommandSpec,
 }
 """Provide hooks and the spec each must return."""

@@ -14,7 +14,16 @@ from collections.abc import Iterable
 import pluggy
 
 from tunesmith.plugin.events import CheckpointSaved, Evaluated, RunFinished, RunNote, RunStarted, StepDone
-from tunesmith.plugin.specs import CommandSpec, DatasetSpec, EngineSpec, ModelSpec, ReaderSpec, StrategySpec, TaskSpec
+from tunesmith.plugin.specs import (
+    CommandSpec,
+    DatasetSpec,
+    EngineSpec,
+    MetricSpec,
+    ModelSpec,
+    ReaderSpec,
+    StrategySpec,
+    TaskSpec,
+)
 
 __all__ = ["PROJECT", "Hooks", "hookimpl"]
 
@@ -92,6 +101,17 @@ class Hooks:
             @hookimpl
             def tunesmith_engines():
                 return [EngineSpec(name="remote", summary="Any compatible URL", target="my_plugin.remote:Remote")]
+        """
+
+    @_hookspec
+    def tunesmith_metrics(self) -> Iterable[MetricSpec]:  # type: ignore[empty-body]
+        """Figures of generated answers (``evaluate.metrics``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_metrics():
+                return [MetricSpec(name="brevity", summary="How short answers are", target="my_plugin.figures:brevity")]
         """
 
     @_hookspec

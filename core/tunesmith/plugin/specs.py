@@ -16,6 +16,7 @@ __all__ = [
     "CommandSpec",
     "DatasetSpec",
     "EngineSpec",
+    "MetricSpec",
     "ModelSpec",
     "ReaderSpec",
     "Spec",
@@ -56,6 +57,7 @@ class Spec:
     """
 
     kind: ClassVar[str] = "spec"
+    name_form: ClassVar[re.Pattern[str]] = NAME_FORM
 
     name: str
     summary: str
@@ -63,7 +65,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         self._check(
-            _fits(NAME_FORM, self.name),
+            _fits(self.name_form, self.name),
             "the name must be lower-case letters, digits, '-', '_' or '.', e.g. 'my-task'",
             self.name,
         )
@@ -89,11 +91,13 @@ class ReaderSpec(Spec):
     Attributes:
         suffixes: the file endings it claims, with the dot, lower-case, without ``.gz``; a reader whose
             suffixes are empty is used only by name (``data.format``).
+        parts: a file may hold several tables, and ``ReadOptions.part`` says which (``FILE#PART``).
     """
 
     kind: ClassVar[str] = "reader"
 
     suffixes: tuple[str, ...] = ()
+    parts: bool = False
 
     def __post_init__(self) -> None:
         # Not super(): `slots=True` makes a second class, and the cell of super() still holds the first.
@@ -101,6 +105,7 @@ class ReaderSpec(Spec):
         rule = "suffixes must be a tuple of lower-case endings with the dot and without .gz, e.g. ('.xlsx',)"
         self._check(_is_texts(self.suffixes), rule, self.suffixes)
         self._check(all(_SUFFIX.match(suffix) for suffix in self.suffixes), rule, self.suffixes)
+        self._check(isinstance(self.parts, bool), "parts must be True or False", self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +169,34 @@ class EngineSpec(Spec):
     """What answers requests; the target is a class with the :class:`tunesmith.engine.Engine` protocol."""
 
     kind: ClassVar[str] = "engine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec(Spec):
+    """A figure of generated answers; the target is a function ``(answers, references) -> float``.
+
+    Both are sequences of texts of one length; ``answers[i]`` is what the model wrote, ``references[i]`` what was to be
+    written. A function that names them also gets, by keyword, ``examples`` (the task's rows) and ``tokenize`` (of the
+    recipe). Before a job starts it is called once with the references as answers. The name may have capitals, as
+    ``rougeL`` has.
+
+    Attributes:
+        greater_is_better: which way is up.
+        tasks: full or short names of the tasks it is made for; empty: every task that writes answers.
+    """
+
+    kind: ClassVar[str] = "metric"
+    name_form: ClassVar[re.Pattern[str]] = re.compile(NAME_FORM.pattern, re.IGNORECASE)
+
+    greater_is_better: bool = True
+    tasks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        up = self.greater_is_better
+        self._check(isinstance(up, bool), "greater_is_better must be True or False", up)
+        rule = "tasks must be a tuple of names, e.g. ('chat',); empty for every task that writes answers"
+        self._check(_is_texts(self.tasks) and all(self.tasks), rule, self.tasks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

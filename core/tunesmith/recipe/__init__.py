@@ -5,8 +5,8 @@
 >>> from tunesmith.recipe import parse_recipe
 >>> data = {"train": "train.csv"}
 >>> recipe = parse_recipe({"task": "chat", "model": "tunesmith/tiny", "data": data, "output": "runs/chat"})
->>> recipe.method.name, recipe.train.epochs
-('full', 3.0)
+>>> recipe.method.name, recipe.train.schedule
+('full', 'linear')
 
 Nothing here reads rows, finds models or knows which tasks exist; that is for the rooms above.
 """
@@ -20,6 +20,7 @@ from tunesmith.recipe.schema import (
     EvaluateSection,
     MethodSection,
     ModelSection,
+    ObjectiveSection,
     Recipe,
     Section,
     SplitSection,
@@ -32,6 +33,7 @@ __all__ = [
     "EvaluateSection",
     "MethodSection",
     "ModelSection",
+    "ObjectiveSection",
     "Recipe",
     "Section",
     "SplitSection",

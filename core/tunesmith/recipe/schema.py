@@ -14,13 +14,14 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 __all__ = [
     "DataSection",
     "EvaluateSection",
     "MethodSection",
     "ModelSection",
+    "ObjectiveSection",
     "Recipe",
     "Section",
     "SplitSection",
@@ -48,6 +49,13 @@ def _empty(value: Any) -> Any:
 
 def _path_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _distinct(names: list[str]) -> list[str]:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} is there twice; every column needs a name of its own")
+    return names
 
 
 def _pair(value: Any) -> Any:
@@ -119,19 +127,71 @@ class MethodSection(Section):
     rank: int | None = Field(default=None, ge=1)
     """`lora` only: rank of the adapters. Default: 16."""
     alpha: float | None = Field(default=None, gt=0)
-    """`lora` only: scale; the adapter is multiplied by alpha / rank. Default: 2 x rank."""
+    """`lora` only: scale; the adapter is multiplied by alpha / rank. Default: 2 x rank; with `rslora` 8."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """`lora` only: dropout in front of the adapters. Default: 0."""
     targets: list[str] | None = None
     """`lora` only: names of the linear layers to adapt. Default: all linear layers except the output."""
+    rslora: bool = False
+    """`lora` only: scale by alpha / √rank, so that large ranks learn as fast as small ones (arXiv:2312.03732)."""
+    dora: bool = False
+    """`lora` only: learn the length of each output's weights apart from their direction (DoRA, arXiv:2402.09353)."""
+    quantize: Literal["nf4"] | None = None
+    """`lora` only: hold the model under the adapters in 4 bits (QLoRA, arXiv:2305.14314). Needs a CUDA GPU."""
+    freeze: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    """`full` only: layers that stay as they are, e.g. `["embeddings*", "encoder.layer.[0-3].*"]`."""
 
     @model_validator(mode="after")
     def _keys_fit_the_method(self) -> MethodSection:
-        if self.name != "lora":
-            extra = [key for key in ("rank", "alpha", "dropout", "targets") if getattr(self, key) is not None]
-            if extra:
-                raise ValueError(f"{_and(extra)} only for `lora`; the method is {self.name!r}")
+        for method, keys in _METHOD_KEYS.items():
+            extra = [key for key in keys if self.given(key)]
+            if extra and self.name != method:
+                raise ValueError(f"{_and(extra)} only for `{method}`; the method is {self.name!r}")
+        if self.dora and self.quantize is not None:
+            raise ValueError("'dora' and 'quantize' do not go together: DoRA needs the lengths of the exact weights")
         return self
+
+    def given(self, key: str) -> bool:
+        """Whether the recipe asks for something with this key."""
+        value = getattr(self, key)
+        return value is not None and value is not False and value != []
+
+
+_METHOD_KEYS = {"lora": ("rank", "alpha", "dropout", "targets", "rslora", "dora", "quantize"), "full": ("freeze",)}
+
+
+class ObjectiveSection(Section):
+    """What is minimized, where a task has a choice. ``objective: orpo`` is short for ``objective: {name: orpo}``."""
+
+    name: Literal["contrastive", "dpo", "ipo", "orpo", "kto"] | None = None
+    """`embedding`: `contrastive`; `preference`: `dpo`, `ipo`, `orpo` or `kto`. Default: the task's first."""
+    temperature: float | None = Field(default=None, gt=0)
+    """`contrastive` only: cosines are divided by it; smaller looks harder at near misses. Default: 0.05."""
+    beta: float | None = Field(default=None, gt=0)
+    """`dpo`, `ipo`, `orpo` and `kto` only: how firmly answers are pushed apart. Default: 0.1."""
+    label_smoothing: float | None = Field(default=None, ge=0, lt=0.5)
+    """`dpo` only: the share of pairs that may be the wrong way round. Default: 0."""
+    desirable_weight: float | None = Field(default=None, gt=0)
+    """`kto` only: weight of the answers to imitate. Default: 1."""
+    undesirable_weight: float | None = Field(default=None, gt=0)
+    """`kto` only: weight of the answers to avoid. Default: 1."""
+
+    @model_validator(mode="after")
+    def _keys_fit_the_objective(self) -> ObjectiveSection:
+        if self.name is not None:
+            for key, names in _OBJECTIVES_WITH.items():
+                if getattr(self, key) is not None and self.name not in names:
+                    raise ValueError(f"{_and([key])} only for {' or '.join(names)}; the objective is {self.name!r}")
+        return self
+
+
+_OBJECTIVES_WITH = {
+    "temperature": ("contrastive",),
+    "beta": ("dpo", "ipo", "orpo", "kto"),
+    "label_smoothing": ("dpo",),
+    "desirable_weight": ("kto",),
+    "undesirable_weight": ("kto",),
+}
 
 
 class SplitSection(Section):
@@ -143,6 +203,24 @@ class SplitSection(Section):
     """Share of the training rows to hold out for the final score."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Of the shuffle; the same seed and rows give the same split."""
+    folds: int | None = Field(default=None, ge=2)
+    """Cross-validation: parts of the training rows, one of which is held out. `tunesmith crossval` sets it."""
+    fold: int | None = Field(default=None, ge=1)
+    """With `folds`: which part is the test split, from 1. Rows of a label are spread evenly over the parts."""
+    group: str | None = Field(default=None, min_length=1)
+    """With `folds`: your column whose equal values stay in one part (a writer, a patient)."""
+
+    @model_validator(mode="after")
+    def _folds_are_whole(self) -> SplitSection:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("give folds and fold together; `tunesmith crossval` gives each fold in turn")
+        if self.folds is None and self.group is not None:
+            raise ValueError("'group' is only for folds")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds} folds; they are counted from 1")
+        if self.folds is not None and self.test:
+            raise ValueError("with folds, the fold is the test split: leave 'test' out")
+        return self
 
     @model_validator(mode="after")
     def _something_left(self) -> SplitSection:
@@ -156,6 +234,8 @@ class DataSection(Section):
 
     train: Sources = Field(min_length=1)
     """Rows to learn from: file, glob, folder, `dataset:NAME#SPLIT` or `hub:OWNER/NAME#SPLIT`; or a list of these."""
+    weights: Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_empty)] = Field(default_factory=dict)
+    """An entry of `train` -> how many times an epoch sees each of its rows, e.g. `{web.jsonl: 0.25}`. Default: once."""
     validation: Sources = Field(default_factory=list)
     """Rows to evaluate on during training, given like `train`. Default: none, or what `split` holds out."""
     test: Sources = Field(default_factory=list)
@@ -168,25 +248,47 @@ class DataSection(Section):
     """Parts to cut off the training rows."""
     encoding: str = "utf-8"
     """How text files are encoded; any name that Python knows."""
+    column_names: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(_distinct)] | None = Field(
+        default=None, min_length=1
+    )
+    """Names of the columns, in order, of files that do not name them: CSV and TSV without a header line, JSON lists."""
+    features: list[str] | None = Field(default=None, min_length=1)
+    """Tables: the columns to learn from. Default: all but the answer, `ignore`, and those that cannot say anything."""
+    ignore: list[str] = Field(default_factory=list)
+    """Tables: columns to leave out."""
+    categorical: list[str] = Field(default_factory=list)
+    """Tables: columns of numbers that are names, such as codes: every value is a category."""
     label_separator: str | None = Field(default=None, min_length=1)
     """Given: a row may have several labels, separated by this. A list of labels in JSON needs no separator."""
     text_unit: Literal["file", "paragraph", "line"] = "file"
     """Plain text files: what one document is. Paragraphs are separated by blank lines."""
     max_length: int | None = Field(default=None, ge=2)
-    """Longest input in tokens. Default: what the model allows, at most 512 for text-classification, else 1024."""
+    """Longest input in tokens. Default: the model's own, at most 512 to classify, 384 for questions, else 1024."""
     too_long: Literal["truncate", "skip", "error"] = "truncate"
-    """What happens to longer rows; always counted and printed. Plain text is cut into pieces, nothing is lost."""
+    """What happens to longer rows; always counted. Plain text, tagged words and contexts are read in pieces."""
+    max_target_length: int | None = Field(default=None, ge=2)
+    """`seq2seq` only: longest target in tokens. Default: as `max_length`."""
+    prefix: str | None = Field(default=None, min_length=1)
+    """`seq2seq` only: text in front of every source, e.g. `"translate English to German: "`; saved with the model."""
+
+    @model_validator(mode="after")
+    def _weights_of_entries(self) -> DataSection:
+        unknown = [entry for entry in self.weights if entry not in self.train]
+        if unknown:
+            known = ", ".join(repr(entry) for entry in self.train)
+            raise ValueError(f"weights name {', '.join(map(repr, unknown))}; data.train has {known}")
+        return self
 
 
 class TrainSection(Section):
     """The training loop."""
 
-    epochs: float = Field(default=3, gt=0)
-    """Times that every training row is seen; may be a fraction."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Times that every training row is seen; may be a fraction. Default: 3; tables: what makes about 1,500 steps."""
     max_steps: int | None = Field(default=None, ge=1)
     """Stop after this many optimizer steps, whatever `epochs` says."""
     learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate. Default: full 5e-5, lora 2e-4, head 1e-3, scratch 1e-3."""
+    """Peak learning rate. Default: full 5e-5, lora 2e-4, head 1e-3, scratch 1e-3; `preference`: a tenth of it."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How the rate falls to 0 after the warm-up."""
     warmup_steps: int | None = Field(default=None, ge=0)
@@ -205,17 +307,17 @@ class TrainSection(Section):
     tokens_per_batch: int | None = Field(default=None, ge=1)
     """Tokens per optimizer step; rows of like length share a batch. Default: 2048 for text."""
     rows_per_batch: int | None = Field(default=None, ge=1)
-    """Rows per optimizer step, instead of `tokens_per_batch`. Default: 128 for images."""
+    """Rows per optimizer step, instead of `tokens_per_batch`. Default: 128 for images, 64 for tables."""
     accumulate: int = Field(default=1, ge=1)
     """Compute each step's batch in this many parts, to save memory; the result is the same."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 matrix products where this machine runs them faster (measured once at the start), else fp32."""
+    precision: Literal["auto", "fp32", "bf16", "bf16-weights"] = "auto"
+    """`bf16`: matrix products; `bf16-weights`: all but the optimizer; `auto`: bf16 where measured to be faster."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model is trained. `auto`: `cuda` where there is one, else `cpu`."""
     strategy: str = "single"
     """Name of the way the job runs. `single`: one process."""
     save_every: int | None = Field(default=None, ge=1)
-    """Steps between checkpoints. Default: after every epoch and evaluation, and at the end."""
+    """Steps between checkpoints. Default: after every epoch and evaluation, and at the end; tables: as evaluations."""
     keep_checkpoints: int = Field(default=2, ge=1)
     """Newest checkpoints to keep; older ones are deleted."""
     log_every: int = Field(default=1, ge=1)
@@ -234,7 +336,7 @@ class EvaluateSection(Section):
     """Evaluation during and after training; needs ``data.validation`` or ``data.split.validation``."""
 
     every: int | None = Field(default=None, ge=1)
-    """Steps between evaluations. Default: once per epoch."""
+    """Steps between evaluations. Default: once per epoch; tables: at most 20 times in all."""
     metric: str | None = None
     """Chooses the best checkpoint. Default: the task's headline metric."""
     keep: Literal["best", "last"] = "best"
@@ -247,6 +349,16 @@ class EvaluateSection(Section):
     """Language models: texts to generate for the report."""
     sample_tokens: int = Field(default=100, ge=1)
     """Language models: tokens of each of these texts."""
+    generate: int = Field(default=0, ge=0)
+    """Tasks that write answers: rows of each held-out split to answer, greedily, and to score by `metrics`. 0: none."""
+    metrics: Annotated[list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])] = Field(
+        default_factory=list
+    )
+    """Figures of the generated answers (`tunesmith metrics list`). Default: every built-in one but `number_match`."""
+    answer_tokens: int = Field(default=128, ge=1)
+    """Longest generated answer, in tokens; longer references are counted and told."""
+    tokenize: Literal["13a", "intl", "zh", "char", "none"] = "13a"
+    """What BLEU and ROUGE count, by sacrebleu's names. `char`, `zh`: for scripts without spaces, as Japanese."""
 
 
 class Recipe(Section):
@@ -264,6 +376,10 @@ class Recipe(Section):
         default_factory=MethodSection
     )
     """Which weights move: a name, or a section."""
+    objective: Annotated[
+        ObjectiveSection, BeforeValidator(_bare_name, json_schema_input_type=str | ObjectiveSection)
+    ] = Field(default_factory=ObjectiveSection)
+    """What is minimized, where the task has a choice: a name, or a section."""
     data: Annotated[DataSection, BeforeValidator(_empty)]
     """Which rows, and how their columns map to what the task reads."""
     train: Annotated[TrainSection, BeforeValidator(_empty)] = Field(default_factory=TrainSection)

@@ -33,6 +33,14 @@ _EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "model": {"name": "tunesmith/tiny"},
         "data": {"train": "data/train.csv", "columns": {"text": "text", "label": "label"}, "split": _SPLIT},
     },
+    "token-classification": {
+        "model": {"name": "tunesmith/tiny"},
+        "data": {"train": "data/train.conll", "split": _SPLIT},
+    },
+    "question-answering": {
+        "model": {"name": "tunesmith/tiny"},
+        "data": {"train": "data/train.json", "format": "squad", "split": _SPLIT},
+    },
     "causal-lm": {
         "model": {"name": "tunesmith/tiny"},
         "data": {"train": "data/train.txt", "split": _SPLIT},
@@ -40,6 +48,32 @@ _EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "chat": {
         "model": {"name": "tunesmith/tiny"},
         "data": {"train": "data/train.jsonl", "split": _SPLIT},
+    },
+    "embedding": {
+        "model": {"name": "sentence-transformers/all-MiniLM-L6-v2"},
+        "data": {"train": "data/pairs.csv", "columns": {"anchor": "question", "positive": "answer"}, "split": _SPLIT},
+    },
+    "preference": {
+        "model": {"name": "tunesmith/tiny"},
+        "objective": {"name": "dpo"},
+        "data": {"train": "data/pairs.jsonl", "split": _SPLIT},
+    },
+    "reward": {
+        "model": {"name": "tunesmith/tiny"},
+        "data": {"train": "data/pairs.jsonl", "split": _SPLIT},
+    },
+    "tabular-classification": {
+        "model": {"name": "scratch:tabular-mlp"},
+        "data": {"train": "data/train.csv", "columns": {"label": "species"}, "split": _SPLIT},
+    },
+    "tabular-regression": {
+        "model": {"name": "scratch:tabular-mlp"},
+        "data": {"train": "data/train.csv", "columns": {"target": "price"}, "split": _SPLIT},
+    },
+    "seq2seq": {
+        "model": {"name": "google-t5/t5-small"},
+        "data": {"train": "data/pairs.csv", "columns": {"source": "en", "target": "de"}, "split": _SPLIT},
+        "evaluate": {"generate": 100},
     },
     "image-classification": {
         "model": {"name": "scratch:cnn"},

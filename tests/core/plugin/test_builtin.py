@@ -13,12 +13,26 @@ from tunesmith.plugin import Hooks, events, hooks, specs
 from tunesmith.registry import Registry
 
 BUILTINS = {
-    "task": ["text-classification", "causal-lm", "chat", "image-classification"],
-    "reader": ["csv", "tsv", "json", "jsonl", "parquet", "text", "idx", "images"],
+    "task": [
+        "text-classification",
+        "token-classification",
+        "question-answering",
+        "causal-lm",
+        "chat",
+        "preference",
+        "reward",
+        "embedding",
+        "image-classification",
+        "tabular-classification",
+        "tabular-regression",
+        "seq2seq",
+    ],
+    "reader": ["csv", "tsv", "json", "jsonl", "parquet", "text", "conll", "squad", "idx", "images"],
     "dataset": ["support"],
-    "model": ["tiny", "llama", "gpt2", "bert", "cnn", "mlp"],
+    "model": ["tiny", "llama", "gpt2", "bert", "t5", "cnn", "mlp", "tabular-mlp"],
     "strategy": ["single"],
     "engine": ["native"],
+    "metric": ["exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "number_match"],
     "command": [],
 }
 
@@ -44,8 +58,9 @@ def test_no_two_built_in_readers_claim_a_suffix(registry: Registry) -> None:
 
     assert sorted(suffixes) == sorted(set(suffixes))
     rows = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".text", ".md"}
+    tagged = {".conll", ".iob", ".iob2", ".bio"}
     pictures = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-    assert rows | pictures == set(suffixes)
+    assert rows | tagged | pictures == set(suffixes)
 
 
 def test_the_task_of_a_built_in_dataset_is_a_task(registry: Registry) -> None:

@@ -16,6 +16,7 @@ def test_what_is_public() -> None:
         "EvaluateSection",
         "MethodSection",
         "ModelSection",
+        "ObjectiveSection",
         "Recipe",
         "Section",
         "SplitSection",

@@ -69,8 +69,9 @@ def test_other_yaml_readers_read_the_same(data: dict[str, Any]) -> None:
 def test_every_value_is_written_in_the_order_of_the_schema() -> None:
     text = dump_recipe(parse_recipe(JOB | {"data": {"train": ["a", "b"], "columns": {"text": "on"}}}))
     assert "task: chat\nmodel:\n  name: m\n  revision: null\n" in text
-    assert "  train: [a, b]\n  validation: []\n" in text
-    assert "  columns: {text: 'on'}\n  split: {validation: 0.0, test: 0.0, seed: 0}\n" in text
+    assert "  train: [a, b]\n  weights: {}\n  validation: []\n" in text
+    split = "split: {validation: 0.0, test: 0.0, seed: 0, folds: null, fold: null, group: null}"
+    assert f"  columns: {{text: 'on'}}\n  {split}\n" in text
     assert "  betas: [0.9, 0.999]\n  epsilon: 1.0e-08\n" in text
     sections = {name: field.annotation for name, field in Recipe.model_fields.items()}
     for name, section in sections.items():
@@ -89,12 +90,12 @@ def test_the_json_schema() -> None:
     assert schema["required"] == ["task", "model", "data", "output"]
     assert schema["properties"]["model"]["anyOf"] == [{"type": "string"}, {"$ref": "#/$defs/ModelSection"}]
     train = schema["$defs"]["TrainSection"]["properties"]
-    assert train["precision"]["enum"] == ["auto", "fp32", "bf16"]
-    assert train["epochs"] == {
-        "default": 3,
-        "description": "Times that every training row is seen; may be a fraction.",
-        "exclusiveMinimum": 0,
-        "title": "Epochs",
+    assert train["precision"]["enum"] == ["auto", "fp32", "bf16", "bf16-weights"]
+    assert train["weight_decay"] == {
+        "default": 0.01,
+        "description": "Decoupled (AdamW); not applied to biases, norms and other one-dimensional parameters.",
+        "minimum": 0,
+        "title": "Weight Decay",
         "type": "number",
     }
 

@@ -36,7 +36,7 @@ def test_short_forms_and_defaults() -> None:
     assert recipe.model.name == "tunesmith/tiny"
     assert (recipe.method.name, recipe.method.rank) == ("lora", None)
     assert recipe.data.train == ["a.csv"]
-    assert recipe.train.epochs == 3
+    assert recipe.train.weight_decay == 0.01
     assert recipe.train.learning_rate is None
 
 
@@ -90,13 +90,13 @@ def test_a_recipe_cannot_be_changed() -> None:
         ({"data": {"train": "a", "modle": 3}}, "data.modle: unknown key; did you mean 'model', at the top?"),
         (
             {"method": {"zzz": 3}},
-            "method.zzz: unknown key; known here: name, rank, alpha, dropout, targets",
+            "method.zzz: unknown key; known here: name, rank, alpha, dropout, targets, rslora, dora, quantize, freeze",
         ),
         ({"train": {"epochs": "three"}}, "train.epochs: expected a number greater than 0, given 'three'"),
         ({"train": {"epochs": "3"}}, "train.epochs: expected a number greater than 0, given '3'; remove the quotes"),
         ({"train": {"epochs": True}}, "train.epochs: expected a number greater than 0, given true"),
         ({"train": {"epochs": 0}}, "train.epochs: expected a number greater than 0, given 0"),
-        ({"train": {"epochs": None}}, "train.epochs: expected a number greater than 0, given nothing"),
+        ({"train": {"epsilon": None}}, "train.epsilon: expected a number greater than 0, given nothing"),
         ({"train": {"epochs": {"a": 1}}}, "train.epochs: expected a number greater than 0, given a section of keys"),
         ({"train": {"epochs": float("inf")}}, "train.epochs: expected a number greater than 0, given inf"),
         ({"train": {"max_steps": 2.5}}, "train.max_steps: expected a whole number of at least 1, given 2.5"),
@@ -106,7 +106,7 @@ def test_a_recipe_cannot_be_changed() -> None:
         ),
         (
             {"train": {"precision": "fp23"}},
-            "train.precision: expected 'auto', 'fp32' or 'bf16', given 'fp23'; did you mean 'fp32'?",
+            "train.precision: expected 'auto', 'fp32', 'bf16' or 'bf16-weights', given 'fp23'; did you mean 'fp32'?",
         ),
         ({"method": "loar"}, "method.name: expected 'full', 'lora' or 'head', given 'loar'; did you mean 'lora'?"),
         (

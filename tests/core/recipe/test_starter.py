@@ -11,7 +11,16 @@ import pytest
 from tunesmith.recipe import Recipe, parse_recipe, starter_recipe
 from tunesmith.recipe.yaml_text import read_yaml
 
-BUILT_IN = ["text-classification", "causal-lm", "chat", "image-classification"]
+BUILT_IN = [
+    "text-classification",
+    "token-classification",
+    "question-answering",
+    "causal-lm",
+    "chat",
+    "image-classification",
+    "tabular-classification",
+    "tabular-regression",
+]
 TASKS = [*BUILT_IN, "my-plugin/stance", "yes"]
 COMMENTED = re.compile(r"^( *)#(\w+:.*)$", re.MULTILINE)
 
