@@ -6,6 +6,7 @@ Importing this package loads no reader's library; they come with the first file 
 """
 
 from tunesmith.data.batches import batch_order, padding_share, split_batch
+from tunesmith.data.cache import cache_entries, cache_folder, clear_cache
 from tunesmith.data.columns import apply_columns, bind_columns, map_columns
 from tunesmith.data.conversations import CONVERSATION_COLUMNS, Message, conversation, shape
 from tunesmith.data.examples import Splits, read_examples, read_split
@@ -27,6 +28,9 @@ __all__ = [
     "apply_columns",
     "batch_order",
     "bind_columns",
+    "cache_entries",
+    "cache_folder",
+    "clear_cache",
     "conversation",
     "map_columns",
     "padding_share",

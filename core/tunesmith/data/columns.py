@@ -88,7 +88,7 @@ def bind_columns(
             expected="; ".join(dict.fromkeys(_expected(declared.get(word), mapping) for word in blamed)),
             fix=[*(line for _, lines in complaints for line in lines), *_header_hint(available)],
         )
-    if columns and not binding:
+    if not binding and any(labelled or not column.target for column in columns):
         raise DataError(
             f"{where}: no column that the task reads",
             given=f"columns {', '.join(map(_short, available))}" if available else "no columns",
@@ -144,7 +144,10 @@ def _short(name: str) -> str:
 def _header_hint(available: Sequence[str]) -> list[str]:
     """Names that read like data are a file without a header."""
     if any(len(name) > 60 or name.count(" ") > 5 or _is_number(name) for name in available):
-        return ["these names look like a row: the first line of a CSV or TSV file must name the columns"]
+        return [
+            "these names look like a row: the first line of a CSV or TSV file must name the columns,",
+            "or data.column_names=[FIRST, SECOND, …] must",
+        ]
     return []
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from tunesmith.data.rows import Column, RowError, half_character
 
-__all__ = ["CONVERSATION_COLUMNS", "Message", "Role", "conversation", "shape"]
+__all__ = ["CONVERSATION_COLUMNS", "Message", "Role", "answer", "conversation", "shape"]
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -104,6 +104,28 @@ def conversation(values: Mapping[str, Any], *, labelled: bool = True) -> list[Me
         )
     _check(messages, labelled)
     return messages
+
+
+def answer(value: Any, where: str, *, may_be_empty: bool = False) -> Message:
+    """One answer of the assistant: text, a turn (OpenAI, ShareGPT), or a list of one turn.
+
+    Args:
+        where: what to call it in errors.
+        may_be_empty: text of nothing, or of white space, is an answer too.
+
+    Raises:
+        RowError: no text, several turns, or somebody else's.
+    """
+    if isinstance(value, list):
+        if len(value) != 1:
+            raise RowError(f"{where} must be one answer, given {len(value)} turns")
+        value = value[0]
+    if not isinstance(value, Mapping):
+        return Message("assistant", _content(value, where, may_be_empty=may_be_empty))
+    message = _turn(value, where)
+    if message.role != "assistant":
+        raise RowError(f"{where} must be said by the assistant, given role {message.role!r}")
+    return message
 
 
 def _is_sharegpt(turn: Any, column: str) -> bool:

@@ -5,14 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.data.columns import apply_columns, bind_columns
 from tunesmith.data.facts import FileFact, facts_of
-from tunesmith.data.rows import Column, Problem, Row, RowError
-from tunesmith.data.sources import DatasetSource, Source, find_sources, read_source
-from tunesmith.data.splits import check_shares, cut_documents, repeated_rows, split_rows
+from tunesmith.data.folds import fold_places, take
+from tunesmith.data.gathering import Problems, RowTask, Splits
+from tunesmith.data.mixing import mixing_notes
+from tunesmith.data.rows import Problem, Row, RowError
+from tunesmith.data.sources import DatasetSource, Source, find_entries, find_sources, read_source
+from tunesmith.data.splits import check_shares, cut_documents, repeated_rows, split_places
+from tunesmith.data.stored_examples import read_stored
 from tunesmith.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,36 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["RowTask", "Splits", "read_examples", "read_split"]
 
 E = TypeVar("E")
-E_co = TypeVar("E_co", covariant=True)
 
 _TEXT_READER = "tunesmith/text"
-
-
-class RowTask(Protocol[E_co]):
-    """What reading needs of a task; :class:`tunesmith.tasks.Task` has it."""
-
-    columns: ClassVar[tuple[Column, ...]]
-
-    def parse(self, row: Row, *, labelled: bool = True) -> E_co:
-        """A row as an example, or ``RowError``."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Splits(Generic[E]):
-    """The examples of a job.
-
-    Attributes:
-        train, validation, test: in the order of the files; empty where the recipe has no such split.
-        files: every file and data set read, for the manifest.
-        notes: counted facts people must know, ready to print.
-    """
-
-    train: list[E]
-    validation: list[E]
-    test: list[E]
-    files: tuple[FileFact, ...]
-    notes: tuple[str, ...]
 
 
 def read_examples(section: DataSection, task: RowTask[E], registry: Registry) -> Splits[E]:
@@ -67,22 +45,45 @@ def read_examples(section: DataSection, task: RowTask[E], registry: Registry) ->
         OfflineError, NotFoundError: as :func:`tunesmith.data.read_rows`.
     """
     check_shares(section)
+    found = find_entries(section, registry)
+    stored = read_stored(section, task, registry, found)
+    if isinstance(stored, Splits):
+        return stored
     reading = _Reading(section, task, registry)
-    rows = {"train": reading.rows(section.train)}
-    whole_texts = reading.whole_texts
-    rows |= {"validation": reading.rows(section.validation), "test": reading.rows(section.test)}
+    rows = {}
+    for split, entries in found.items():
+        rows[split] = reading.rows([source for _, source in entries])
+        if split == "train":
+            whole_texts, entry_of = reading.whole_texts, reading.entries([entry for entry, _ in entries])
     notes: list[str] = []
     shares = {"validation": section.split.validation, "test": section.split.test}
-    if any(shares.values()) and not reading.problems:
-        if whole_texts and any(round(share * len(rows["train"])) < 1 for share in shares.values() if share):
+    if (section.split.folds or any(shares.values())) and not reading.problems.found:
+        too_few = whole_texts and any(round(share * len(rows["train"])) < 1 for share in shares.values() if share)
+        if too_few and section.split.folds is None:
+            entry_of_file = dict(zip((row.origin.file for row in rows["train"]), entry_of.tolist(), strict=True))
             parts, notes = cut_documents(rows["train"], shares)
+            entry_of = np.asarray([entry_of_file[row.origin.file] for row in parts["train"]], dtype=np.int64)
         else:
-            parts, notes = split_rows(rows["train"], shares, section.split.seed)
+            if section.split.folds is None:
+                places, notes = split_places(len(rows["train"]), shares, section.split.seed)
+            else:
+                places, notes = fold_places(rows["train"], task.columns, section.split)
+            parts = take(rows["train"], places)
+            entry_of = entry_of[places["train"]]
         rows |= parts
     notes += repeated_rows(rows, task.columns)
     examples = {split: reading.parse(part) for split, part in rows.items()}
-    reading.finish()
-    return Splits(examples["train"], examples["validation"], examples["test"], tuple(reading.facts), tuple(notes))
+    reading.problems.finish(task.columns)
+    notes += [] if stored is None else [stored]
+    notes += mixing_notes(section.train, section.weights, entry_of) if section.weights else []
+    return Splits(
+        examples["train"],
+        examples["validation"],
+        examples["test"],
+        tuple(reading.facts),
+        tuple(notes),
+        entry_of if section.weights else None,
+    )
 
 
 def read_split(
@@ -98,8 +99,8 @@ def read_split(
         DataError: as :func:`read_examples`.
     """
     reading = _Reading(section, task, registry, labelled=labelled, training=False)
-    examples = reading.parse(reading.rows(sources))
-    reading.finish()
+    examples = reading.parse(reading.rows(find_sources(sources, section, registry)))
+    reading.problems.finish(task.columns)
     return examples
 
 
@@ -120,46 +121,29 @@ class _Reading(Generic[E]):
         self._registry = registry
         self._labelled = labelled
         self._training = training
-        self._count = 0
-        self.problems: list[Problem] = []
+        self._sizes: list[int] = []
+        self.problems = Problems()
         self.facts: list[FileFact] = []
         self.whole_texts = section.text_unit == "file"
         """Every row so far is a whole text file."""
 
-    def rows(self, sources: Sequence[str]) -> list[Row]:
+    def rows(self, sources: Sequence[Source]) -> list[Row]:
         """The rows of some sources, columns mapped."""
-        return [row for source in find_sources(sources, self._section, self._registry) for row in self._one(source)]
+        rows: list[Row] = []
+        self._sizes = []
+        for source in sources:
+            before = len(rows)
+            rows.extend(self._one(source))
+            self._sizes.append(len(rows) - before)
+        return rows
+
+    def entries(self, entries: Sequence[int]) -> NDArray[np.int64]:
+        """Which entry of the recipe each of the rows comes from that were read last."""
+        return np.repeat(np.asarray(entries, dtype=np.int64), self._sizes)
 
     def parse(self, rows: Sequence[Row]) -> list[E]:
         """The examples of some rows; what cannot be parsed becomes a problem."""
         return list(self._parsed(rows))
-
-    def finish(self) -> None:
-        """Raise what was found."""
-        if not self.problems:
-            return
-        found, rows = len(self.problems), self._count
-        raise DataError(
-            f"{found:,} {'problem' if found == 1 else 'problems'} in {rows:,} {'row' if rows == 1 else 'rows'}",
-            expected="every row to be usable: none is skipped or repaired silently",
-            fix=self._advice(),
-            problems=self._in_order(),
-        )
-
-    def _advice(self) -> list[str]:
-        alike = len(self.problems) > 1 and len({problem.message for problem in self.problems}) == 1
-        if not alike or len(self.problems) < self._count:
-            return ["correct or remove these rows"]
-        words = ", ".join(column.name for column in self._task.columns)
-        return [
-            "every row has the same problem, so look at the columns first",
-            f"data.columns says which of your columns is which; the task's words: {words}",
-        ]
-
-    def _in_order(self) -> list[Problem]:
-        """By file and line: splits drawn by share mix the rows."""
-        files = {file: place for place, file in enumerate(dict.fromkeys(p.origin.file for p in self.problems))}
-        return sorted(self.problems, key=lambda problem: (files[problem.origin.file], problem.origin.line or 0))
 
     def _one(self, source: Source) -> Iterator[Row]:
         rows: list[Row] = []
@@ -169,8 +153,8 @@ class _Reading(Generic[E]):
                 rows.append(item)
             else:
                 broken += 1
-                self.problems.append(item)
-        self._count += len(rows) + broken
+                self.problems.found.append(item)
+        self.problems.rows += len(rows) + broken
         if not rows and not broken:
             raise DataError(f"{source.name}: no rows")
         if isinstance(source, DatasetSource) or source.reader != _TEXT_READER:
@@ -194,7 +178,7 @@ class _Reading(Generic[E]):
             try:
                 yield self._task.parse(row, labelled=self._labelled)
             except RowError as error:
-                self.problems.append(Problem(row.origin, str(error)))
+                self.problems.found.append(Problem(row.origin, str(error)))
 
 
 def _columns_of(rows: Sequence[Row]) -> list[str]:

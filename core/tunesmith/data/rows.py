@@ -29,10 +29,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What a reader may need to know beside the path (from ``data`` of the recipe)."""
+    """What a reader may need to know beside the path (from ``data`` of the recipe).
+
+    Attributes:
+        encoding: of text files.
+        text_unit: what one document of a plain text is.
+        column_names: names of the columns, in order, of files that do not name them; a file that does keeps its own.
+        part: which of several tables in the file is meant (``FILE#PART``). Only given where ``ReaderSpec.parts``.
+    """
 
     encoding: str = "utf-8"
     text_unit: Literal["file", "paragraph", "line"] = "file"
+    column_names: tuple[str, ...] = ()
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import glob
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from tunesmith.recipe.schema import DataSection
     from tunesmith.registry import Registry
 
-__all__ = ["DatasetSource", "FileSource", "Source", "find_sources", "read_rows", "read_source"]
+__all__ = [
+    "DatasetSource",
+    "Entries",
+    "FileSource",
+    "Source",
+    "find_entries",
+    "find_sources",
+    "read_rows",
+    "read_source",
+]
 
 # Names of MNIST-style files end in "-ubyte", which is no suffix that a reader could claim.
 _IDX = re.compile(r"idx\d-ubyte(\.gz)?\Z", re.IGNORECASE)
@@ -40,11 +49,13 @@ class FileSource:
     Attributes:
         name: as the user wrote it, or what the glob or hub reference led to.
         reader: full name of the reader, e.g. ``tunesmith/csv``.
+        part: which table of the file is meant, where it has several.
     """
 
     name: str
     path: Path
     reader: str
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class DatasetSource:
 
 
 Source = FileSource | DatasetSource
+Entries = Mapping[str, Sequence[tuple[int, Source]]]
+"""The sources of each split, each with the place of the entry of ``data.train`` (…) that led to it."""
 
 
 def read_rows(sources: Sequence[str], section: DataSection, registry: Registry) -> Iterator[Row | Problem]:
@@ -81,12 +94,33 @@ def read_source(source: Source, section: DataSection, registry: Registry) -> Ite
         yield from split_rows(source.split)
         return
     reader = cast(Reader, registry.load("reader", source.reader))
-    options = ReadOptions(encoding=section.encoding, text_unit=section.text_unit)
+    options = ReadOptions(
+        encoding=section.encoding,
+        text_unit=section.text_unit,
+        column_names=tuple(section.column_names or ()),
+        part=source.part,
+    )
     inside = str(source.path)
     for row in reader(source.path, options):
         # A hub file lies somewhere in a cache; people know it by its name on the hub.
         known = row.origin.file != inside or source.name == inside
         yield row if known else replace(row, origin=Origin(source.name, row.origin.line))
+
+
+def find_entries(section: DataSection, registry: Registry) -> Entries:
+    """The sources of a job, training first.
+
+    Raises:
+        As :func:`find_sources`.
+    """
+    return {
+        split: [
+            (place, source)
+            for place, entry in enumerate(getattr(section, split))
+            for source in find_sources([entry], section, registry)
+        ]
+        for split in ("train", "validation", "test")
+    }
 
 
 def find_sources(sources: Sequence[str], section: DataSection, registry: Registry) -> list[Source]:
@@ -113,11 +147,26 @@ def _find(text: str, format_name: str | None, registry: Registry) -> list[Source
         return list(_folder(path, format_name, registry))
     if path.exists():
         return [FileSource(text, path, _reader_for(path, format_name, registry))]
+    whole, mark, part = text.rpartition("#")
+    if mark and part and Path(whole).expanduser().is_file():
+        return [_part(text, Path(whole).expanduser(), part, format_name, registry)]
     if glob.has_magic(text):
         return list(_glob(text, path, format_name, registry))
     if looks_like_hub_id(text) and not path.parent.exists():
         return _hub(f"hub:{text}", format_name, registry)
     raise _no_such_file(text, path)
+
+
+def _part(text: str, path: Path, part: str, format_name: str | None, registry: Registry) -> FileSource:
+    reader = _reader_for(path, format_name, registry)
+    if not cast(ReaderSpec, registry.find("reader", reader).spec).parts:
+        raise DataError(
+            f"{text}: a file of this format has no parts",
+            given=f"#{part}, for the reader {reader}",
+            expected="FILE#PART for a JSON file that holds several lists",
+            fix=f"leave out #{part}",
+        )
+    return FileSource(text, path, reader, part)
 
 
 def _dataset(text: str, registry: Registry) -> DatasetSource:

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tunesmith.data.rows import Column, Origin, Row
 from tunesmith.errors import DataError, RecipeError
@@ -15,7 +18,7 @@ from tunesmith.errors import DataError, RecipeError
 if TYPE_CHECKING:
     from tunesmith.recipe.schema import DataSection
 
-__all__ = ["check_shares", "cut_documents", "repeated_rows", "split_rows"]
+__all__ = ["check_shares", "cut_documents", "repeated_rows", "split_places"]
 
 
 def check_shares(section: DataSection) -> None:
@@ -33,10 +36,17 @@ def check_shares(section: DataSection) -> None:
                 expected="files for the split, or a share of the training rows",
                 fix=f"remove one, e.g. --set data.split.{split}=0",
             )
+    if section.test and section.split.folds is not None:
+        raise RecipeError(
+            "data.test and data.split.folds exclude each other",
+            given=f"data.test={', '.join(section.test)} and data.split.folds={section.split.folds}",
+            expected="rows for the test split, or a fold of the training rows",
+            fix="--set data.test=[]",
+        )
 
 
-def split_rows(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> tuple[dict[str, list[Row]], list[str]]:
-    """Draw parts at random; every part keeps the order of the files.
+def split_places(count: int, shares: Mapping[str, float], seed: int) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
+    """Draw parts of ``count`` rows at random; every part keeps the order of the files.
 
     The same rows, shares and seed give the same parts on every platform and version of Python.
 
@@ -44,26 +54,25 @@ def split_rows(rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> t
         shares: part to share of all rows, 0 to below 1; a share of 0 gives no part.
 
     Returns:
-        The parts, ``train`` with the rest, and notes.
+        The places of each part's rows, ``train`` with the rest, and notes.
 
     Raises:
         DataError: a part that was asked for would be empty.
     """
     # Only random() itself is promised to stay the same between versions of Python; shuffle() is not.
     draw = random.Random(seed).random
-    keys = [draw() for _ in rows]
-    order = sorted(range(len(rows)), key=keys.__getitem__)
-    parts: dict[str, list[Row]] = {}
+    order = np.argsort(np.fromiter((draw() for _ in range(count)), np.float64, count=count), kind="stable")
+    parts: dict[str, NDArray[np.int64]] = {}
     taken = 0
     for part, share in shares.items():
         if share:
-            count = round(share * len(rows))
-            parts[part] = [rows[place] for place in sorted(order[taken : taken + count])]
-            taken += count
-    parts["train"] = [rows[place] for place in sorted(order[taken:])]
-    _check_parts(parts, shares, f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'}")
+            size = round(share * count)
+            parts[part] = np.sort(order[taken : taken + size])
+            taken += size
+    parts["train"] = np.sort(order[taken:])
+    _check_parts(parts, shares, f"{count:,} {'row' if count == 1 else 'rows'}")
     sizes = ", ".join(f"{part} {len(found):,}" for part, found in sorted(parts.items(), key=lambda item: -len(item[1])))
-    return parts, [f"{len(rows):,} rows split at random with seed {seed}: {sizes}"]
+    return parts, [f"{count:,} rows split at random with seed {seed}: {sizes}"]
 
 
 def cut_documents(rows: Sequence[Row], shares: Mapping[str, float]) -> tuple[dict[str, list[Row]], list[str]]:
@@ -102,10 +111,13 @@ def repeated_rows(parts: Mapping[str, Sequence[Row]], columns: Sequence[Column])
     folders are not compared.
     """
     names = [column.name for column in columns if not column.target]
-    known = {_input(row, names) for row in parts["train"]} - {None}
+    inputs = {part: [_input(row, names) for row in parts[part]] for part in ("validation", "test")}
+    wanted = {key for keys in inputs.values() for key in keys} - {None}
+    # Held-out rows are few and are remembered; the training rows, which may be many, pass by once.
+    known = {key for row in parts["train"] if (key := _input(row, names)) in wanted} if wanted else set()
     notes = []
     for part in ("validation", "test"):
-        count = sum(_input(row, names) in known for row in parts[part])
+        count = sum(key in known for key in inputs[part])
         if count:
             verb = "is" if count == 1 else "are"
             notes.append(f"{count:,} of {len(parts[part]):,} {part} rows {verb} also in the training rows; kept")
@@ -118,8 +130,8 @@ def _line_start(text: str, share: float) -> int:
     return target if target == len(text) else (text.rfind("\n", 0, target) + 1 or target)
 
 
-def _check_parts(parts: Mapping[str, Sequence[Row]], shares: Mapping[str, float], given: str) -> None:
-    empty = [part for part in ("train", *shares) if part in parts and not parts[part]]
+def _check_parts(parts: Mapping[str, Sized], shares: Mapping[str, float], given: str) -> None:
+    empty = [part for part in ("train", *shares) if part in parts and not len(parts[part])]
     if empty:
         asked = ", ".join(f"data.split.{part}={share:g}" for part, share in shares.items() if share)
         raise DataError(

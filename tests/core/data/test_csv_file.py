@@ -141,3 +141,54 @@ def test_any_bytes_end_in_rows_problems_or_a_data_error(write, read_all, junk):
         rows, _ = read_all(read, write("a.csv", b"text,label\nfine,x\n" + junk))
         assert rows[0].values == {"text": "fine", "label": "x"}
         assert all(list(row.values) == ["text", "label"] for row in rows)
+
+
+# ---- without a header line -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_names_make_the_first_line_a_row(write, read_all, delimiter):
+    path = write("a.csv", f'1.5{delimiter}"x{delimiter}y"\n2{delimiter}z\n')
+    rows, problems = read_all(read, path, column_names=("size", "label"))
+    assert problems == []
+    assert [row.values for row in rows] == [{"size": "1.5", "label": f"x{delimiter}y"}, {"size": "2", "label": "z"}]
+    assert [row.origin.line for row in rows] == [1, 2]
+
+
+def test_the_delimiter_is_the_one_that_gives_as_many_cells_as_there_are_names(write, read_all):
+    path = write("a.csv", "a, b, c and d\tham\nfine\tspam\n")
+    rows, _ = read_all(read, path, column_names=("text", "label"))
+    assert rows[0].values == {"text": "a, b, c and d", "label": "ham"}
+
+
+def test_a_header_of_the_known_names_stays_a_header_in_any_order_and_with_some_left_out(write, read_all):
+    names = ("size", "color", "label")
+    rows, problems = read_all(read, write("a.csv", "color, size\nred,1\n"), column_names=names)
+    assert problems == []
+    assert [row.values for row in rows] == [{"color": "red", "size": "1"}]
+
+
+def test_rows_that_do_not_fit_the_names_are_problems(write, read_all):
+    rows, problems = read_all(read_tsv, write("a.tsv", "ham\thello\nalone\n"), column_names=("label", "text"))
+    assert [row.values for row in rows] == [{"label": "ham", "text": "hello"}]
+    assert str(problems[0]).endswith("a.tsv:2: 1 cells, and data.column_names names 2 columns, separated by a tab")
+
+
+def test_a_file_of_blank_lines_has_no_rows_with_names_either(write, read_all):
+    with pytest.raises(DataError, match="only blank lines"):
+        read_all(read, write("a.csv", "\n\n"), column_names=("a",))
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r", exclude_categories=["Cc", "Cs"]), max_size=8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=6))
+def test_names_in_the_recipe_and_names_in_the_file_give_the_same_rows(write, read_all, cells):
+    names = ("first column", "second column", "third column")
+    body = io.StringIO()
+    csv.writer(body, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(cells)
+    with_header, _ = read_all(read, write("h.csv", ",".join(names) + "\n" + body.getvalue()))
+    without, _ = read_all(read, write("n.csv", body.getvalue()), column_names=names)
+    assert [row.values for row in without] == [row.values for row in with_header]
+    assert [row.origin.line + 1 for row in without] == [row.origin.line for row in with_header]

@@ -63,7 +63,7 @@ def test_rows_of_json_that_break_its_rules(write, read_all):
     assert [(problem.origin.line, problem.message) for problem in problems] == [
         (1, "duplicate key 'a'"),
         (2, "NaN is not JSON; write null for a missing value"),
-        (3, "a row must be a JSON object {…}, given a list"),
+        (3, "a row must be a JSON object {…}, given a list; data.column_names=[FIRST, SECOND, …] reads lists"),
         (4, "the number 1e999 is too large for a float"),
         (5, "half of a character: a \\ud83d without its other half"),
     ]
@@ -94,7 +94,7 @@ def test_bad_lines_are_problems_with_line_and_column(write, read_all):
     assert by_line[6] == "a row must be a JSON object {…}, given a string"
     assert by_line[7].startswith("NaN is not JSON")
     assert by_line[8] == "duplicate key 'y'"
-    assert by_line[9].endswith("given a list")
+    assert "given a list;" in by_line[9]
     assert by_line[10].endswith("given null")
     assert "nested too deeply" in by_line[12]
 
@@ -131,3 +131,40 @@ def test_what_json_writes_is_read_back(write, read_all, objects, indent, escape)
     )
     assert problems == []
     assert [row.values for row in whole] == [row.values for row in lines] == objects
+
+
+# ---- several lists, rows that are lists ----------------------------------------------------------------------------
+
+PARTS = '{"train": [["hi", "greet"],\n["bye", "leave"]],\n "version": 1, "test": [["yo", "greet"]]}'
+NAMES = ("text", "label")
+
+
+def test_a_part_is_one_of_several_lists_and_names_make_lists_rows(write, read_all):
+    path = write("a.json", PARTS)
+    rows, problems = read_all(read, path, part="train", column_names=NAMES)
+    assert problems == []
+    assert [row.values for row in rows] == [{"text": "hi", "label": "greet"}, {"text": "bye", "label": "leave"}]
+    assert [row.origin.line for row in rows] == [1, 2]
+    rows, _ = read_all(read, path, part="test", column_names=NAMES)
+    assert [row.origin.line for row in rows] == [3]
+
+
+def test_several_lists_without_a_part_say_how_to_name_one(write, read_all):
+    with pytest.raises(DataError, match=r"several lists[\s\S]*lists: train, test[\s\S]*a\.json#train"):
+        read_all(read, write("a.json", PARTS))
+
+
+def test_an_unknown_part_names_the_known_ones(write, read_all):
+    with pytest.raises(DataError, match=r"no list is called 'trian'[\s\S]*train, test[\s\S]*did you mean .*#train\?"):
+        read_all(read, write("a.json", PARTS), part="trian")
+    with pytest.raises(DataError, match=r"no list is called 'x'[\s\S]*no object that holds lists[\s\S]*leave out #x"):
+        read_all(read, write("b.json", '[{"a": 1}]'), part="x")
+
+
+def test_a_list_of_another_length_and_a_list_without_names_are_problems(write, read_all):
+    path = write("a.jsonl", '["hi", "greet"]\n["hi"]\n{"text": "named", "label": "itself"}\n')
+    rows, problems = read_all(read_lines, path, column_names=NAMES)
+    assert [row.values["text"] for row in rows] == ["hi", "named"]
+    assert "1 values, and data.column_names names 2 columns" in problems[0].message
+    _, problems = read_all(read_lines, path)
+    assert "given a list; data.column_names=[FIRST, SECOND, …] reads lists" in problems[0].message

@@ -69,3 +69,23 @@ def test_a_tsv_without_header_is_explained(shared, registry, section):
     columns = (Column(name="text", summary="a text"), Column(name="label", summary="its class", target=True))
     with pytest.raises(DataError, match="the first line of a CSV or TSV file must name the columns"):
         map_columns(rows[0], columns, {})
+
+
+def test_files_that_do_not_name_their_columns(shared, registry, section):
+    rows = _rows(shared, registry, section, "sms_spam/sms.tsv", column_names=["label", "text"])
+    assert len(rows) == 5_574
+    assert {row.values["label"] for row in rows} == {"ham", "spam"}
+    names = ["sepal length", "sepal width", "petal length", "petal width", "species"]
+    rows = _rows(shared, registry, section, "iris_wine/iris.csv", column_names=names)
+    assert len(rows) == 150
+    assert rows[0].values == dict(zip(names, ["5.1", "3.5", "1.4", "0.2", "Iris-setosa"], strict=True))
+
+
+def test_clinc150_part_by_part(shared, registry, section):
+    file = shared / "data/clinc150/data_full.json"
+    if not file.exists():
+        pytest.skip("needs clinc150/data_full.json in ../shared/data")
+    sources = [f"{file}#oos_val", f"{file}#oos_test"]
+    rows = list(read_rows(sources, section(column_names=["text", "label"]), registry))
+    assert len(rows) == 1_100
+    assert {row.values["label"] for row in rows} == {"oos"}

@@ -168,3 +168,24 @@ def test_data_sets_of_plugins(section, registry):
     assert "write dataset:films#test" in message
     with pytest.raises(NotFoundError, match="no dataset of this name"):
         find_sources(["dataset:flims#test"], section(), extended)
+
+
+def test_a_part_of_a_json_file_is_a_source_and_named_in_every_row(write, section, registry):
+    write("all.json", '{"train": [{"text": "a"}], "test": [{"text": "b"}]}')
+    sources = ["all.json#test"]
+    assert _names(find_sources(sources, section(), registry)) == [("all.json#test", "tunesmith/json")]
+    rows = list(read_rows(sources, section(), registry))
+    assert [(row.values["text"], str(row.origin)) for row in rows] == [("b", "all.json#test:1")]
+
+
+def test_a_file_whose_name_has_the_mark_is_that_file(write, section, registry):
+    write("all.json#1.csv", "text\na\n")
+    assert _names(find_sources(["all.json#1.csv"], section(), registry)) == [("all.json#1.csv", "tunesmith/csv")]
+
+
+def test_a_part_of_a_file_that_has_none_is_refused(write, section, registry):
+    write("a.csv", "text\na\n")
+    text = _error(["a.csv#train"], section(), registry)
+    assert "a file of this format has no parts" in text
+    assert "#train, for the reader tunesmith/csv" in text
+    assert "leave out #train" in text

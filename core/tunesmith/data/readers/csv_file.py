@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tunesmith.data.readers.opened import control_character, text_lines
@@ -37,14 +38,16 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
 
     The delimiter is the one of ``,`` ``;`` tab ``|`` that the header line uses; quoted cells may hold
     it, line ends and doubled quotes. Lines with nothing on them are no rows. An empty cell is ``""``.
+    With ``options.column_names`` the first line is a row already, unless it holds nothing but some of these names; its
+    delimiter is the one that gives as many cells as there are names.
 
     Raises:
         DataError: empty file, wrong encoding, no usable header.
     """
     lines = text_lines(path, options.encoding)
     first = next(lines, "")
-    delimiter = _delimiter(first)
-    yield from _rows(path, _quoted_records(first, lines, delimiter), delimiter)
+    delimiter = _delimiter(first, len(options.column_names))
+    yield from _rows(path, _quoted_records(first, lines, delimiter), delimiter, options.column_names)
 
 
 def read_tsv(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
@@ -61,13 +64,17 @@ def read_tsv(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
         for number, line in enumerate(lines, start=1)
         if (text := line.removesuffix("\n").removesuffix("\r"))
     )
-    yield from _rows(path, records, "\t")
+    yield from _rows(path, records, "\t", options.column_names)
 
 
-def _delimiter(header: str) -> str:
-    """The delimiter of the header line: the candidate that occurs most outside quotes; a comma if none does."""
-    bare = "".join(header.split('"')[::2])
-    return max(_DELIMITERS, key=lambda mark: (bare.count(mark), mark == ","))
+def _delimiter(line: str, columns: int) -> str:
+    """The delimiter of the first line: the candidate that occurs most outside quotes; a comma if none does.
+
+    Args:
+        columns: how many there are, where that is known; 0 where the line is the header.
+    """
+    bare = "".join(line.split('"')[::2])
+    return max(_DELIMITERS, key=lambda mark: (bare.count(mark) + 1 == columns, bare.count(mark), mark == ","))
 
 
 def _quoted_records(first: str, lines: Iterator[str], delimiter: str) -> Iterator[_Record]:
@@ -132,13 +139,19 @@ def _quoted_cells(line: str, lines: Iterator[str], delimiter: str, number: int) 
         position += 1
 
 
-def _rows(path: Path, records: Iterator[_Record], delimiter: str) -> Iterator[Row | Problem]:
-    header = _header(path, next(records, None), delimiter)
+def _rows(
+    path: Path, records: Iterator[_Record], delimiter: str, names: tuple[str, ...] = ()
+) -> Iterator[Row | Problem]:
+    first = next(records, None)
+    if names and first is not None and not _is_header(first, names):
+        header, whose, records = list(names), "data.column_names", chain([first], records)
+    else:
+        header, whose = _header(path, first, delimiter), "the header"
     file = str(path)
     count = 0
     for record in records:
         count += 1
-        fault = record.fault or _fault(record.cells, header, delimiter)
+        fault = record.fault or _fault(record.cells, header, delimiter, whose)
         origin = Origin(file, record.line)
         if fault is not None:
             yield Problem(origin, fault)
@@ -150,6 +163,11 @@ def _rows(path: Path, records: Iterator[_Record], delimiter: str) -> Iterator[Ro
             given=f"columns {', '.join(header)}",
             expected="at least one row under the header",
         )
+
+
+def _is_header(record: _Record, names: tuple[str, ...]) -> bool:
+    """A first line of nothing but the names that are known, in any order, is no row."""
+    return record.fault is None and {cell.strip() for cell in record.cells} <= set(names)
 
 
 def _header(path: Path, record: _Record | None, delimiter: str) -> list[str]:
@@ -184,16 +202,14 @@ def _header(path: Path, record: _Record | None, delimiter: str) -> list[str]:
             f"{where}: duplicate header: {', '.join(map(repr, twice))} is there twice",
             given=shown,
             expected="every column named once",
-            fix="rename one of them; if the first line is data, put a header line above it",
+            fix="rename one of them; if the first line is data, name the columns: data.column_names=[…]",
         )
     return names
 
 
-def _fault(cells: list[str], header: list[str], delimiter: str) -> str | None:
+def _fault(cells: list[str], header: list[str], delimiter: str, whose: str) -> str | None:
     if len(cells) != len(header):
-        return (
-            f"{len(cells)} cells, and the header names {len(header)} columns, separated by a {_DELIMITERS[delimiter]}"
-        )
+        return f"{len(cells)} cells, and {whose} names {len(header)} columns, separated by a {_DELIMITERS[delimiter]}"
     for name, cell in zip(header, cells, strict=True):
         junk = control_character(cell)
         if junk is not None:

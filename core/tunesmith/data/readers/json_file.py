@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -25,19 +26,20 @@ def read(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
     """Rows of a JSON file: ``[{…}, …]``, or an object with exactly one list, as in ``{"data": [{…}, …]}``.
 
     Each row's line is the one its object starts on. A ``.json`` file that holds JSON Lines (a complete
-    object on the first line and more after it) is read as such: it cannot be anything else.
+    object on the first line and more after it) is read as such: it cannot be anything else. ``options.part`` chooses
+    one of several lists by its name. With ``options.column_names`` a row may be a list ``[…]`` of that many values.
 
     Raises:
-        DataError: empty file, wrong encoding, not JSON (with line and column), no list or several.
+        DataError: empty file, wrong encoding, not JSON (with line and column), no list, or several and no part.
     """
     text = read_text(path, options.encoding)
-    if _is_lines(text):
-        yield from _line_rows(path, text.split("\n"))
+    if options.part is None and _is_lines(text):
+        yield from _line_rows(path, text.split("\n"), options.column_names)
         return
     count = 0
-    for line, value, faults in _Document(path, text).rows():
+    for line, value, faults in _Document(path, text).rows(options.part):
         count += 1
-        yield _row(Origin(str(path), line), value, faults)
+        yield _row(Origin(str(path), line), value, faults, options.column_names)
     if count == 0:
         raise DataError(f"{path}: the list of rows is empty", expected="at least one object")
 
@@ -48,10 +50,10 @@ def read_lines(path: Path, options: ReadOptions) -> Iterator[Row | Problem]:
     Raises:
         DataError: empty file, wrong encoding, no row at all.
     """
-    yield from _line_rows(path, text_lines(path, options.encoding))
+    yield from _line_rows(path, text_lines(path, options.encoding), options.column_names)
 
 
-def _line_rows(path: Path, lines: Iterator[str] | list[str]) -> Iterator[Row | Problem]:
+def _line_rows(path: Path, lines: Iterator[str] | list[str], names: tuple[str, ...]) -> Iterator[Row | Problem]:
     decoder = _Decoder()
     file = str(path)
     rows = 0
@@ -72,7 +74,7 @@ def _line_rows(path: Path, lines: Iterator[str] | list[str]) -> Iterator[Row | P
         else:
             if _SURROGATE.search(text):
                 faults = [*faults, *_surrogates(value)]
-            yield _row(origin, value, faults)
+            yield _row(origin, value, faults, names)
     if rows == 0:
         raise DataError(f"{path}: the file holds only blank lines", expected="one JSON object a line")
 
@@ -89,9 +91,14 @@ def _beyond(error: Exception) -> str:
     return f"JSON that cannot be read: {error}"
 
 
-def _row(origin: Origin, value: Any, faults: list[str]) -> Row | Problem:
+def _row(origin: Origin, value: Any, faults: list[str], names: tuple[str, ...]) -> Row | Problem:
+    if names and isinstance(value, list):
+        if len(value) != len(names):
+            return Problem(origin, f"{len(value)} values, and data.column_names names {len(names)} columns")
+        value = dict(zip(names, value, strict=True))
     if not isinstance(value, dict):
-        return Problem(origin, f"a row must be a JSON object {{…}}, given {_kind(value)}")
+        hint = "; data.column_names=[FIRST, SECOND, …] reads lists" if isinstance(value, list) else ""
+        return Problem(origin, f"a row must be a JSON object {{…}}, given {_kind(value)}{hint}")
     if faults:
         return Problem(origin, "; ".join(dict.fromkeys(faults)))
     return Row(value, origin)
@@ -172,12 +179,15 @@ class _Document:
         self._text = text
         self._decoder = _Decoder()
 
-    def rows(self) -> Iterator[tuple[int, Any, list[str]]]:
-        """Line, value and faults of every element of the list of rows."""
+    def rows(self, part: str | None = None) -> Iterator[tuple[int, Any, list[str]]]:
+        """Line, value and faults of every element of the list of rows: the only one, or the one called ``part``."""
         start = self._skip(0)
-        if self._text.startswith("[", start):
+        if part is None and self._text.startswith("[", start):
             end = yield from self._elements(start)
             self._nothing_after(end)
+            return
+        if part is not None:
+            yield from self._elements(self._part(start, part))
             return
         if not self._text.startswith("{", start):
             raise DataError(
@@ -192,9 +202,24 @@ class _Document:
                 f"{self._path}: {'no list' if not lists else 'several lists'} at the top of the JSON object",
                 given=f"lists: {', '.join(lists)}" if lists else "an object without a list",
                 expected='exactly one list of rows: [{…}, …] or {"data": [{…}, …]}',
-                fix="write the rows you want as one list, or as JSON Lines (one object a line)",
+                fix=f"name the list you mean: {self._path}#{next(iter(lists))}"
+                if lists
+                else "write the rows you want as one list, or as JSON Lines (one object a line)",
             )
         yield from self._elements(next(iter(lists.values())))
+
+    def _part(self, start: int, part: str) -> int:
+        """Where the list called ``part`` of the object at ``start`` begins."""
+        lists = self._lists(start) if self._text.startswith("{", start) else {}
+        if part not in lists:
+            near = difflib.get_close_matches(part, lists, n=1)
+            raise DataError(
+                f"{self._path}: no list is called {part!r}",
+                given=f"lists: {', '.join(lists)}" if lists else "no object that holds lists",
+                expected=f'{{"{part}": [{{…}}, …], …}}',
+                fix=f"did you mean {self._path}#{near[0]}?" if near else f"leave out #{part}" if not lists else None,
+            )
+        return lists[part]
 
     def _elements(self, start: int) -> Generator[tuple[int, Any, list[str]], None, int]:
         """The elements of the list at ``start``; returns where the list ends."""
