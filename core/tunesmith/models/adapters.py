@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685) by way of peft."""
+"""Low-rank adapters by way of peft.
+
+LoRA (Hu et al. 2021, arXiv:2106.09685), rank-stabilised scaling (Kalajdzievski 2023, arXiv:2312.03732), DoRA (Liu et
+al. 2024, arXiv:2402.09353), and QLoRA (Dettmers et al. 2023, arXiv:2305.14314; ``quantize.py``).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError
 from tunesmith.models.fresh import new_parameters, seeded
+from tunesmith.models.quantize import quantize_linear
 from tunesmith.models.quiet import quiet_libraries
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe.schema import MethodSection
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["add_adapter", "head_modules", "is_adapted", "linear_layers", "load_adapter", "resume_adapter"]
 
 DEFAULT_RANK = 16
+DEFAULT_STABLE_ALPHA = 8.0
+"""With alpha / √rank: the scale at the default rank is the 2 that alpha / rank has by default."""
 
 
 def is_adapted(model: nn.Module) -> bool:
@@ -66,7 +73,8 @@ def add_adapter(model: Any, method: MethodSection, *, seed: int) -> nn.Module:
     """A new adapter around ``model``; only it and a classification head are trainable.
 
     Raises:
-        ModelError: a target is no linear layer of the model, there is none at all, or the base cannot be found again.
+        ModelError: a target is no linear layer of the model, there is none at all, the base cannot be found again, or
+            ``quantize`` cannot be done here.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -78,9 +86,14 @@ def add_adapter(model: Any, method: MethodSection, *, seed: int) -> nn.Module:
             fix="use method: full",
         )
     rank = method.rank or DEFAULT_RANK
+    default_alpha = DEFAULT_STABLE_ALPHA if method.rslora else 2 * rank
+    if method.quantize is not None:
+        quantize_linear(model, linear_layers(model))
     config = LoraConfig(
         r=rank,
-        lora_alpha=2 * rank if method.alpha is None else method.alpha,
+        lora_alpha=default_alpha if method.alpha is None else method.alpha,
+        use_rslora=method.rslora,
+        use_dora=method.dora,
         lora_dropout=method.dropout or 0.0,
         target_modules=_targets(model, method),
         modules_to_save=head_modules(model) or None,
@@ -97,7 +110,8 @@ def resume_adapter(model: Any, method: MethodSection) -> nn.Module:
     Raises:
         ModelError: the recipe asks for another rank, alpha, dropout or targets than it has.
     """
-    asked = [key for key in ("rank", "alpha", "dropout", "targets") if getattr(method, key) is not None]
+    keys = ("rank", "alpha", "dropout", "targets", "rslora", "dora", "quantize")
+    asked = [key for key in keys if method.given(key)]
     if asked:
         raise ModelError(
             f"The model is an adapter already, and its {', '.join(asked)} cannot be changed",
@@ -134,10 +148,13 @@ def head_modules(model: Any) -> list[str]:
     """
     base = getattr(model, "base_model_prefix", "")
     output = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    headless = getattr(model, "_tunesmith_headless", False)
+    # What stands beside the output layer of an encoder-decoder (T5's two stacks) is the body, whatever it is called.
+    whole = headless or (output is not None and getattr(model.config, "is_encoder_decoder", False))
     heads = {
         name
         for name, child in model.named_children()
-        if name != base and child is not output and any(True for _ in child.parameters())
+        if not whole and name != base and child is not output and any(True for _ in child.parameters())
     }
     new = {name.rpartition(".")[0] for name in new_parameters(model)}
     return sorted(heads | {name for name in new if name.partition(".")[0] not in heads})
@@ -174,4 +191,11 @@ def _task_type(model: Any) -> str | None:
     name = type(model).__name__
     if name.endswith(("ForCausalLM", "LMHeadModel")):
         return "CAUSAL_LM"
-    return "SEQ_CLS" if name.endswith("ForSequenceClassification") else None
+    if model.config.is_encoder_decoder and model.get_output_embeddings() is not None:
+        return "SEQ_2_SEQ_LM"
+    heads = {
+        "SequenceClassification": "SEQ_CLS",
+        "TokenClassification": "TOKEN_CLS",
+        "QuestionAnswering": "QUESTION_ANS",
+    }
+    return next((kind for head, kind in heads.items() if name.endswith(f"For{head}")), None)

@@ -26,11 +26,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Head", "model_class", "read_config", "scratch_config"]
 
-Head = Literal["causal-lm", "sequence-classification", "image-classification"]
+Head = Literal[
+    "features",
+    "causal-lm",
+    "seq2seq-lm",
+    "sequence-classification",
+    "image-classification",
+    "token-classification",
+    "question-answering",
+    "tabular",
+]
 _NEEDS: dict[str, str] = {
+    "features": "a text model (bert, llama, …)",
     "causal-lm": "a decoder (llama, gpt2, …)",
+    "seq2seq-lm": "an encoder with a decoder (t5, bart, marian, …)",
     "sequence-classification": "a text model with a classification head (bert, llama, …)",
     "image-classification": "an image model (vit, resnet, cnn, …)",
+    "token-classification": "a text model with a head over tokens (bert, llama, …)",
+    "question-answering": "a text model with a head for answers (bert, llama, …)",
+    "tabular": "a net for tables (scratch:tabular-mlp)",
 }
 
 
@@ -104,15 +118,23 @@ def model_class(config: PreTrainedConfig, head: Head, *, name: str) -> type[PreT
 
 def _transformers_class(config: PreTrainedConfig, head: Head, name: str) -> Any:
     from transformers import (
+        AutoModel,
         AutoModelForCausalLM,
         AutoModelForImageClassification,
+        AutoModelForQuestionAnswering,
+        AutoModelForSeq2SeqLM,
         AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
     )
 
     auto: Any = {
+        "features": AutoModel,
         "causal-lm": AutoModelForCausalLM,
+        "seq2seq-lm": AutoModelForSeq2SeqLM,
         "sequence-classification": AutoModelForSequenceClassification,
         "image-classification": AutoModelForImageClassification,
+        "token-classification": AutoModelForTokenClassification,
+        "question-answering": AutoModelForQuestionAnswering,
     }[head]
     # BERT and its kin have a language model class too, but they read both ways: no loss for what comes next.
     reads_both_ways = head == "causal-lm" and getattr(config, "is_decoder", None) is False

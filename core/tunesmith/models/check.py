@@ -30,8 +30,10 @@ _TOKENIZERS: tuple[tuple[str, ...], ...] = (
     ("tekken.json",),
 )
 _IMAGE_KEYS = frozenset({"image_size", "num_channels", "channels", "pretrained_cfg"})
+_TABLE_KEYS = frozenset({"table_edges", "table_codes"})
 _DEPTHS = frozenset(
     {"num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "decoder_layers", "depths"}
+    | {"num_decoder_layers"}
 )
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 _SAFETENSORS_FIX = "copy or download the file again; a download that broke off leaves such a file"
@@ -294,7 +296,7 @@ def _refuse_remote_code(config: dict[str, Any], name: str) -> None:
 def _reads_text(config: dict[str, Any], folder: Path) -> bool:
     if "vocab_size" in config:
         return True
-    return not (_IMAGE_KEYS & config.keys()) and not (folder / "preprocessor_config.json").is_file()
+    return not ((_IMAGE_KEYS | _TABLE_KEYS) & config.keys()) and not (folder / "preprocessor_config.json").is_file()
 
 
 def _has_tokenizer(folder: Path) -> bool:

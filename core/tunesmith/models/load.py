@@ -8,6 +8,7 @@ follow from the seed.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def load_weights(
 
     Args:
         source: from ``find_model``. For ``scratch``, ``scratch.vocabulary`` is the size of the tokenizer by now.
-        head: ``causal-lm``, ``sequence-classification`` or ``image-classification``.
+        head: one of :data:`tunesmith.models.architectures.Head`, e.g. ``sequence-classification``.
         seed: of everything that is initialized here; default: the source's.
         new_head: False for a model that was trained for its task already: then its output layer must be in the
             checkpoint, with the shape that ``config`` asks for.
@@ -94,7 +95,8 @@ def _untrained(
     config = type(config)(**values)
     build = model_class(config, head, name=source.name)
     with quiet_libraries(), seeded(options.seed if seed is None else seed):
-        model = build(config)
+        model = build(config, **_without_pooler(build, head))
+    model._tunesmith_headless = head == "features"
     model.eval()
     return model
 
@@ -122,6 +124,8 @@ def _pretrained(
                 local_files_only=True,
                 ignore_mismatched_sizes=True,  # judged below, by name
                 output_loading_info=True,
+                **_without_pooler(build, head),
+                **_renamed_body(build),
                 **remote,
             )
     except Exception as error:  # transformers raises of everything for a configuration that nobody could have saved
@@ -132,6 +136,8 @@ def _pretrained(
             fix="copy or download the model again; or install what is missing, if the line above names a package",
         ) from error
     report = _Report.of(info)
+    if _renamed_body(build):  # else save_pretrained would give the weights the names they had in the checkpoint again
+        model._weight_conversions = None
     _detach_from_file(model)
     new = _judge(report, model, source, head, new_head=new_head, has_head=type(model).__name__ in trained_as)
     if new:
@@ -141,9 +147,25 @@ def _pretrained(
     model._tunesmith_revision = source.revision
     model._tunesmith_digest = source.digest
     model._tunesmith_seed = seed
+    model._tunesmith_headless = head == "features"
     _make_generation_config_valid(model, source)
     model.eval()
     return model
+
+
+def _without_pooler(build: Any, head: Head) -> dict[str, bool]:
+    """BERT and its kin put a layer of their own behind the features of the first token; features are what is below."""
+    pools = head == "features" and "add_pooling_layer" in inspect.signature(build).parameters
+    return {"add_pooling_layer": False} if pools else {}
+
+
+def _renamed_body(build: Any) -> dict[str, dict[str, str]]:
+    """Some classes have the body under another name than their kin, as ``LlamaForQuestionAnswering`` does, which says
+    ``transformer`` where every other Llama says ``model``: weights that came from the kin are found by its name."""
+    own = getattr(build, "base_model_prefix", "")
+    names = (vars(kind).get("base_model_prefix") for kind in build.__mro__ if kind.__name__.endswith("PreTrainedModel"))
+    usual = next(filter(None, names), own)
+    return {"key_mapping": {rf"^{usual}\.": f"{own}."}} if usual != own else {}
 
 
 def _detach_from_file(model: Any) -> None:
@@ -200,7 +222,9 @@ def _judge(
     Raises:
         ModelError: anything else is missing or has another shape.
     """
-    replaceable = _head_names(model) if head != "causal-lm" and new_head else frozenset()
+    replaceable = (
+        _head_names(model) if head not in ("causal-lm", "seq2seq-lm", "features") and new_head else frozenset()
+    )
     missing = report.missing - (frozenset() if has_head else replaceable)
     if missing:
         raise ModelError(

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError
 from tunesmith.models.adapters import add_adapter, head_modules, is_adapted, resume_adapter
+from tunesmith.models.freezing import freeze
 from tunesmith.recipe.schema import MethodSection
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["apply_method", "count_parameters", "training_mode"]
+__all__ = ["apply_method", "count_parameters", "frozen_modules", "training_mode"]
 
 
 def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = None) -> nn.Module:
     """Set what is trainable.
 
-    - ``full``: every parameter.
+    - ``full``: every parameter, but those that ``freeze`` names.
     - ``head``: the output layer, that is, what lies outside the base model, and layers the checkpoint did not hold.
-    - ``lora``: adapters of rank 16 and alpha 2 × rank around every linear layer below the output, no dropout; a
+    - ``lora``: adapters of rank 16 and alpha 2 × rank around every linear layer below the output, no dropout; with
+      ``rslora``, ``dora`` and ``quantize`` as the papers that the recipe's reference names describe them; a
       classification head is trained and saved with them. Only linear layers are adapted: of a convolutional net those
       of its body. A model that is an adapter already goes on training it.
 
@@ -47,25 +49,50 @@ def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = 
         )
     if method.name == "lora":
         return add_adapter(model, method, seed=getattr(model, "_tunesmith_seed", 0) if seed is None else seed)
-    trainable = None if method.name == "full" else _head_parameters(model)
+    if method.name == "full":
+        model.requires_grad_(True)
+        freeze(model, method.freeze)
+        return model
+    trainable = _head_parameters(model)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = trainable is None or name in trainable
+        parameter.requires_grad = name in trainable
     return model
 
 
 def training_mode(model: nn.Module) -> None:
-    """``model.train()``, except that batch normalization whose weights do not move keeps its running statistics.
+    """``model.train()``, except for what is frozen.
 
-    They are weights in all but name: with ``head`` a layer said to be frozen would change, and an adapter is saved
-    without them, so that it would be served over other statistics than it was trained with.
+    Frozen layers without an adapter inside compute as in evaluation: nothing in them learns to bear dropout, and what
+    they say of a row stays the same (``training/frozen.py`` builds on it). Batch normalization whose weights do not
+    move keeps its running statistics. They are weights in all but name: a layer said to be frozen would change, and an
+    adapter is saved without them, so that it would be served over other statistics than it was trained with.
     """
     from torch.nn.modules.batchnorm import _BatchNorm
 
     model.train()
+    if not is_adapted(model):
+        for module in frozen_modules(model).values():
+            module.eval()
     for module in model.modules():
         running = isinstance(module, _BatchNorm) and module.track_running_stats
         if running and not any(parameter.requires_grad for parameter in module.parameters(recurse=False)):
             module.eval()
+
+
+def frozen_modules(model: nn.Module) -> dict[str, nn.Module]:
+    """The outermost modules that have weights, none of which train, by name."""
+    found: dict[str, nn.Module] = {}
+
+    def walk(prefix: str, module: nn.Module) -> None:
+        weights = list(module.parameters())
+        if prefix and weights and not any(weight.requires_grad for weight in weights):
+            found[prefix] = module
+            return
+        for name, child in module.named_children():
+            walk(f"{prefix}.{name}" if prefix else name, child)
+
+    walk("", model)
+    return found
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

@@ -54,7 +54,7 @@ def save_model(
     target = Path(folder)
     with writing(target), _system_errors():
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.parent / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}"  # same disk: it can be renamed
+        draft = target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"  # same disk: it can be renamed
         draft.mkdir()
         try:
             with quiet_libraries():

@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Untrained text models of about a given size: ``scratch:llama-1m``, ``scratch:gpt2-10m``, ``scratch:bert``.
+"""Untrained text models of about a given size: ``scratch:llama-1m``, ``scratch:gpt2-10m``, ``scratch:bert``, …
 
 The shape follows from the number of parameters by one rule:
 
 - heads are 32 wide in models up to 256 wide, 64 above; the width is a multiple of that;
 - the depth is near 0.4 × √width: 4 layers at 128, 11 at 768 (GPT-2 small has 12), 18 at 2048 (TinyLlama has 22);
-- the feed-forward layer is near 8/3 × width (llama, three matrices) or 4 × width (gpt2, bert, two matrices), and is
+- each of the two stacks of t5 has a depth near 0.25 × √width: 3 layers at 128, 6 at 512 (T5 small has 6);
+- the feed-forward layer is near 8/3 × width (llama, t5, three matrices) or 4 × width (gpt2, bert, two matrices), and is
   stretched or shrunk by up to a quarter so that the total meets the size;
 - input and output embeddings are one matrix, and it counts, as do the learned positions of gpt2 and bert.
 
@@ -25,9 +26,9 @@ from tunesmith.errors import ModelError
 from tunesmith.models.source import ScratchOptions
 
 if TYPE_CHECKING:
-    from transformers import BertConfig, GPT2Config, LlamaConfig
+    from transformers import BertConfig, GPT2Config, LlamaConfig, T5Config
 
-__all__ = ["Shape", "bert", "choose_shape", "gpt2", "llama"]
+__all__ = ["Shape", "bert", "choose_shape", "gpt2", "llama", "t5"]
 
 DEFAULT_SIZE = 1_000_000
 _WIDTHS = (*range(32, 257, 32), *range(320, 1025, 64), *range(1280, 8193, 256))
@@ -41,7 +42,7 @@ class Shape:
 
     Attributes:
         width: of the hidden states.
-        depth: layers.
+        depth: layers; of an encoder-decoder in each stack.
         feed_forward: units of the feed-forward layer.
         heads: attention heads.
         parameters: all of them, without a classification head.
@@ -63,12 +64,14 @@ class _Family:
         outside: (width, vocabulary, context) to the parameters outside the layers.
         layer: width to the parameters of a layer without feed-forward units.
         unit: width to the parameters of one feed-forward unit of a layer.
+        depth: layers per square root of the width, ideally.
     """
 
     expansion: float
     outside: Callable[[int, int, int], int]
     layer: Callable[[int], int]
     unit: Callable[[int], int]
+    depth: float = 0.4
 
 
 _LLAMA = _Family(
@@ -88,6 +91,14 @@ _BERT = _Family(
     outside=lambda d, v, c: (v + c + 2) * d + 2 * d + d * d + d,  # words, positions, segments; norm; pooler
     layer=_GPT2.layer,
     unit=_GPT2.unit,
+)
+_BUCKETS = 32  # of relative distances, each with a bias for every head
+_T5 = _Family(
+    expansion=8 / 3,
+    outside=lambda d, v, c: v * d + 2 * d + 2 * _BUCKETS * _heads(d),  # embedding; a final norm and biases a stack
+    layer=lambda d: 12 * d * d + 5 * d,  # attention: one in the encoder, two in the decoder; two and three norms
+    unit=lambda d: 6 * d,  # gate, up, down in both stacks
+    depth=0.25,
 )
 
 
@@ -146,6 +157,28 @@ def bert(options: ScratchOptions) -> BertConfig:
     )
 
 
+def t5(options: ScratchOptions) -> T5Config:
+    """The registered architecture ``t5``: an encoder and a decoder of one depth (Raffel et al. 2020, arXiv:1910.10683),
+    with the gated feed-forward of its version 1.1 and tied embeddings. It has no table of positions: the context is
+    the tokenizer's. Dropout is 0.1, as published: pairs of texts are few and seen several times."""
+    from transformers import T5Config
+
+    shape = choose_shape(_T5, options)
+    ids = _special_ids(options)
+    return T5Config(
+        vocab_size=options.vocabulary,
+        d_model=shape.width,
+        d_kv=shape.width // shape.heads,
+        d_ff=shape.feed_forward,
+        num_layers=shape.depth,
+        num_heads=shape.heads,
+        relative_attention_num_buckets=_BUCKETS,
+        feed_forward_proj="gated-gelu",
+        decoder_start_token_id=ids["pad_token_id"],
+        **ids,
+    )
+
+
 def _special_ids(options: ScratchOptions) -> dict[str, Any]:
     """Ids of a tokenizer made here. Of another one they are known only when it is loaded: the caller sets them."""
     if options.tokenizer in ("bpe", "byte"):
@@ -186,10 +219,14 @@ def _shapes(family: _Family, size: int, options: ScratchOptions) -> Iterator[Sha
             units = min(max(room / family.unit(width), 0.75 * ideal), 1.25 * ideal)
             feed_forward = max(_STEP, _STEP * round(units / _STEP))
             parameters = outside + depth * (family.layer(width) + family.unit(width) * feed_forward)
-            yield Shape(width, depth, feed_forward, width // (32 if width <= 256 else 64), parameters)
+            yield Shape(width, depth, feed_forward, _heads(width), parameters)
+
+
+def _heads(width: int) -> int:
+    return width // (32 if width <= 256 else 64)
 
 
 def _badness(shape: Shape, family: _Family) -> float:
     """How far depth and feed-forward are from the rule, as the sum of the logarithms of their ratios."""
-    depth = 0.4 * math.sqrt(shape.width)
+    depth = family.depth * math.sqrt(shape.width)
     return abs(math.log(shape.depth / depth)) + abs(math.log(shape.feed_forward / (family.expansion * shape.width)))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tunesmith._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from tunesmith.testing.models import tiny_bert, tiny_image_model, tiny_llama
+    from tunesmith.testing.models import tiny_bert, tiny_image_model, tiny_llama, tiny_t5
 
-__all__ = ["tiny_bert", "tiny_image_model", "tiny_llama"]
+__all__ = ["tiny_bert", "tiny_image_model", "tiny_llama", "tiny_t5"]
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(

@@ -13,7 +13,7 @@ from tunesmith.models.save import save_model
 from tunesmith.models.source import ModelSource, ScratchOptions
 from tunesmith.models.tokenizers import train_tokenizer
 
-__all__ = ["tiny_bert", "tiny_image_model", "tiny_llama"]
+__all__ = ["tiny_bert", "tiny_image_model", "tiny_llama", "tiny_t5"]
 
 
 def tiny_llama(folder: str | Path, *, seed: int = 0, size: int = 30_000, context: int = 128) -> Path:
@@ -24,6 +24,11 @@ def tiny_llama(folder: str | Path, *, seed: int = 0, size: int = 30_000, context
 def tiny_bert(folder: str | Path, *, seed: int = 0, size: int = 40_000, context: int = 128) -> Path:
     """An encoder without a head, as encoders come from the hub, with a byte tokenizer; returns ``folder``."""
     return _write_text_model(Path(folder), "bert", seed=seed, size=size, context=context)
+
+
+def tiny_t5(folder: str | Path, *, seed: int = 0, size: int = 38_000, context: int = 128) -> Path:
+    """An encoder-decoder of about ``size`` parameters with a byte tokenizer; returns ``folder``."""
+    return _write_text_model(Path(folder), "t5", seed=seed, size=size, context=context)
 
 
 def tiny_image_model(
@@ -49,7 +54,7 @@ def _write_text_model(folder: Path, architecture: str, *, seed: int, size: int, 
     if architecture == "bert":
         save_model(load_weights(source, "sequence-classification").base_model, folder, tokenizer)
     else:
-        save_model(load_weights(source, "causal-lm"), folder, tokenizer)
+        save_model(load_weights(source, "seq2seq-lm" if architecture == "t5" else "causal-lm"), folder, tokenizer)
     return folder
 
 

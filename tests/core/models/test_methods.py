@@ -4,6 +4,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,7 @@ from tunesmith.models import (
     load_weights,
     save_model,
 )
+from tunesmith.models.freezing import frozen_counts
 from tunesmith.models.methods import training_mode
 from tunesmith.recipe.schema import MethodSection
 from tunesmith.registry import get_registry
@@ -250,3 +252,176 @@ def test_an_adapter_needs_a_trained_base(models: Path) -> None:
     with pytest.raises(ModelError, match="starts from scratch") as caught:
         apply_method(model, _method("lora"))
     assert "use method: full" in str(caught.value)
+
+
+# ---- kinds of adapters ---------------------------------------------------------------------------------------------
+
+KINDS: list[dict[str, Any]] = [{}, {"rslora": True}, {"dora": True}, {"dora": True, "rslora": True, "rank": 4}]
+IDS = torch.tensor([[3, 9, 8, 7, 21]])
+
+
+def _moved(folder: Path, head: Any, **values: Any) -> Any:
+    """An adapter whose every part has moved."""
+    model: Any = apply_method(_load(folder, head), _method("lora", **values))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    return model.eval()
+
+
+@pytest.mark.parametrize("values", KINDS, ids=lambda values: "-".join(values) or "lora")
+def test_every_kind_of_adapter_starts_as_the_model_itself(models: Path, values: dict[str, Any]) -> None:
+    before = _load(models / "llama", "causal-lm")(input_ids=IDS).logits
+    model: Any = apply_method(_load(models / "llama", "causal-lm"), _method("lora", **values))
+    assert torch.allclose(model(input_ids=IDS).logits, before, atol=1e-5)
+    assert ("lora_magnitude_vector" in str(_trainable(model))) == bool(values.get("dora"))
+
+
+def test_the_scale_of_rslora(models: Path) -> None:
+    def scale(**values: Any) -> float:
+        model: Any = apply_method(_load(models / "llama", "causal-lm"), _method("lora", **values))
+        scales = {module.scaling["default"] for module in model.modules() if hasattr(module, "lora_A")}
+        assert len(scales) == 1
+        return float(scales.pop())
+
+    assert scale() == scale(rank=64) == 2
+    assert scale(rslora=True) == 2, "at the default rank it is what it is without"
+    assert scale(rslora=True, rank=64) == pytest.approx(8 / 8)
+    assert scale(rslora=True, rank=64, alpha=16) == pytest.approx(16 / 8)
+
+
+@pytest.mark.parametrize("values", KINDS, ids=lambda values: "-".join(values) or "lora")
+def test_a_saved_adapter_opens_in_plain_peft_and_merges_exactly(
+    models: Path, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model = _moved(models / "llama", "causal-lm", **values)
+    expected = model(input_ids=IDS).logits
+    assert not torch.allclose(expected, _load(models / "llama", "causal-lm")(input_ids=IDS).logits, atol=1e-2)
+    save_model(model, tmp_path / "adapter")
+    base = AutoModelForCausalLM.from_pretrained(models / "llama", dtype=torch.float32)
+    plain: Any = PeftModel.from_pretrained(base, str(tmp_path / "adapter")).eval()
+    torch.testing.assert_close(plain(input_ids=IDS).logits, expected, rtol=1e-5, atol=1e-5)
+    again = _load(tmp_path / "adapter", "causal-lm").eval()
+    torch.testing.assert_close(again(input_ids=IDS).logits, expected, rtol=1e-5, atol=1e-5)
+    merged = plain.merge_and_unload()
+    assert not any("lora_" in name for name, _ in merged.named_parameters())
+    torch.testing.assert_close(merged(input_ids=IDS).logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dora_is_the_papers_formula(models: Path) -> None:
+    """arXiv:2402.09353, equation 5: W' = m (W + BA) / ‖W + BA‖, the norm over each output's weights."""
+    model = _moved(models / "llama", "causal-lm", dora=True, targets=["q_proj"], rank=2)
+    layer = next(module for name, module in model.named_modules() if name.endswith("q_proj"))
+    weight = layer.base_layer.weight
+    step = layer.scaling["default"] * layer.lora_B["default"].weight @ layer.lora_A["default"].weight
+    length = layer.lora_magnitude_vector["default"].weight
+    direction = weight + step
+    expected = length[:, None] * direction / direction.norm(dim=1, keepdim=True)
+    x = torch.randn(3, weight.shape[1], generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(layer(x), x @ expected.T, rtol=1e-4, atol=1e-5)
+
+
+def test_an_adapter_keeps_its_kind(models: Path, tmp_path: Path) -> None:
+    save_model(_moved(models / "llama", "causal-lm", dora=True), tmp_path / "a")
+    model: Any = apply_method(_load(tmp_path / "a", "causal-lm"), _method("lora"))
+    assert any("lora_magnitude_vector" in name for name in _trainable(model))
+    with pytest.raises(ModelError, match="is an adapter already, and its dora cannot be changed"):
+        apply_method(_load(tmp_path / "a", "causal-lm"), _method("lora", dora=True))
+
+
+# ---- 4 bits --------------------------------------------------------------------------------------------------------
+
+
+def test_quantize_without_a_gpu_says_what_it_needs(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ModelError, match=r"method\.quantize needs a CUDA GPU") as caught:
+        apply_method(_load(models / "llama", "causal-lm"), _method("lora", quantize="nf4"))
+    assert "leave method.quantize out" in str(caught.value)
+
+
+def test_quantize_without_bitsandbytes_says_how_to_get_it(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(ModelError, match="needs the package bitsandbytes") as caught:
+        apply_method(_load(models / "llama", "causal-lm"), _method("lora", quantize="nf4"))
+    assert "pip install 'tunesmith[qlora]'" in str(caught.value)
+
+
+# ---- frozen layers -------------------------------------------------------------------------------------------------
+
+
+def test_frozen_layers_stay_and_the_others_move(models: Path) -> None:
+    patterns = ["embeddings*", "encoder.layer.0.*", "bert.encoder.layer.1.attention"]
+    model: Any = apply_method(_load(models / "bert", "sequence-classification"), _method("full", freeze=patterns))
+    names = _trainable(model)
+    assert not [name for name in names if "embeddings" in name or "layer.0." in name or "layer.1.attention" in name]
+    assert {"bert.encoder.layer.1.output.dense.weight", "classifier.weight"} <= set(names)
+    counts = frozen_counts(model, patterns)
+    assert list(counts) == patterns
+    trainable, everything = count_parameters(model)
+    assert sum(counts.values()) == everything - trainable
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    _step(model, input_ids=IDS)
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert moved
+    assert moved <= set(names)
+
+
+def test_the_backward_pass_ends_at_the_lowest_layer_that_moves(models: Path) -> None:
+    freeze = ["embeddings", "encoder.layer.0"]
+    model: Any = apply_method(_load(models / "bert", "sequence-classification"), _method("full", freeze=freeze))
+    seen = []
+    layers = model.bert.encoder.layer
+    layers[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output[0].requires_grad))
+    layers[1].register_forward_hook(lambda _module, _inputs, output: seen.append(output[0].requires_grad))
+    model(input_ids=IDS).logits.sum().backward()
+    assert seen == [False, True]
+    assert all(parameter.grad is None for parameter in layers[0].parameters())
+
+
+def test_the_backward_pass_of_an_adapter_ends_at_its_lowest_target(models: Path) -> None:
+    base = _load(models / "llama", "causal-lm")
+    last = len(base.model.layers) - 1
+    target = f"model.layers.{last}.mlp.down_proj"
+    model: Any = apply_method(base, _method("lora", targets=[target]))
+    seen = []
+    for layer in (base.model.layers[last - 1], base.model.layers[last].self_attn, base.model.layers[last]):
+        layer.register_forward_hook(
+            lambda _module, _inputs, output: seen.append(
+                (output[0] if isinstance(output, tuple) else output).requires_grad
+            )
+        )
+    model(input_ids=IDS).logits.sum().backward()
+    assert seen == [False, False, True]
+
+
+def test_tied_weights_are_frozen_by_either_name(models: Path) -> None:
+    for pattern in ("embed_tokens", "lm_head"):
+        model: Any = apply_method(_load(models / "llama", "causal-lm"), _method("full", freeze=[pattern]))
+        assert not model.lm_head.weight.requires_grad
+        assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("encoder.layers.0", r"no layer of this name[\s\S]*did you mean 'encoder\.layer\.0'"),
+        ("encoder.layer.9.*", r"no layer of this name[\s\S]*encoder\.layer"),
+        ("*", r"(random values|nothing to train)"),
+        ("classifier", r"would leave layers at random values[\s\S]*classifier\.bias"),
+    ],
+)
+def test_patterns_that_cannot_be_meant(models: Path, pattern: str, words: str) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        apply_method(_load(models / "bert", "sequence-classification"), _method("full", freeze=[pattern]))
+    assert f"method.freeze: {pattern}" in str(caught.value)
+
+
+def test_freezing_everything_is_refused(models: Path) -> None:
+    with pytest.raises(ModelError, match=r"leaves nothing to train[\s\S]*narrow the patterns"):
+        apply_method(_load(models / "llama", "causal-lm"), _method("full", freeze=["model*"]))

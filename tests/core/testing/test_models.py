@@ -12,16 +12,16 @@ import pytest
 import tunesmith.testing
 from tunesmith.models import find_model_by_name, load_weights
 from tunesmith.registry import get_registry
-from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama
+from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama, tiny_t5
 
 
 def test_public_names() -> None:
-    assert tunesmith.testing.__all__ == ["tiny_bert", "tiny_image_model", "tiny_llama"]
+    assert tunesmith.testing.__all__ == ["tiny_bert", "tiny_image_model", "tiny_llama", "tiny_t5"]
     with pytest.raises(AttributeError, match="no attribute 'tiny_whale'"):
         _ = tunesmith.testing.tiny_whale
 
 
-@pytest.mark.parametrize("make", [tiny_llama, tiny_bert, tiny_image_model])
+@pytest.mark.parametrize("make", [tiny_llama, tiny_bert, tiny_image_model, tiny_t5])
 def test_small_whole_and_seeded(make: Callable[..., Path], tmp_path: Path) -> None:
     one, two, other = make(tmp_path / "1"), make(tmp_path / "2"), make(tmp_path / "3", seed=1)
     assert sum(file.stat().st_size for file in one.iterdir()) < 200_000
