@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tunesmith.errors import OutputError
 
-__all__ = ["TEMPORARY", "atomic_write", "usual_permissions", "writing"]
+__all__ = ["TEMPORARY", "atomic_write", "flush_folder", "usual_permissions", "writing"]
 
 TEMPORARY = ".*.tmp"
 """What a killed :func:`atomic_write` may leave behind, as a glob; whoever holds the run's lock may delete it."""
@@ -75,10 +75,10 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        _flush_folder(target.parent)
+        flush_folder(target.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make a rename survive a power loss. Windows has no such call, and needs none."""
     if os.name == "nt":
         return

@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +84,13 @@ class Run:
                 raise PermissionError(errno.EACCES, "", str(nearest))
 
     @classmethod
-    def create(cls, folder: str | os.PathLike[str], recipe: Recipe) -> Run:
+    def create(cls, folder: str | os.PathLike[str], recipe: Recipe, facts: Mapping[str, Any] | None = None) -> Run:
         """Make a run folder, its parents too, with the recipe and a manifest that says ``running``.
+
+        Args:
+            folder: must be empty or not there.
+            recipe: resolved.
+            facts: what else the manifest says from its first moment on.
 
         Raises:
             OutputError: something is there already, or the place cannot be written. Nothing is left behind.
@@ -106,6 +113,7 @@ class Run:
                 "task": recipe.task,
                 "method": recipe.method.name,
                 "model": {"name": recipe.model.name},
+                **(facts or {}),
             }
             atomic_write(run.path / MANIFEST, to_json(manifest, indent=2) + "\n")
         except OutputError:
@@ -236,13 +244,24 @@ class Run:
         """
         self._log.append(record)
 
-    def truncate_metrics(self, step: int) -> None:
-        """Drop the records of steps after ``step``, so that a resumed job leaves no line twice.
+    def flush_metrics(self) -> int:
+        """Have the disk hold every record so far, before a checkpoint says that their steps are done.
+
+        Returns:
+            The size of the records in bytes, for :meth:`truncate_metrics`.
 
         Raises:
-            OutputError: the disk is full or read-only; all records stay.
+            OutputError: the disk reports an error.
         """
-        self._log.keep_until(step)
+        return self._log.flush()
+
+    def truncate_metrics(self, size: int) -> None:
+        """Drop every record that came after :meth:`flush_metrics` gave this size; a resumed job makes them again.
+
+        Raises:
+            OutputError: the disk reports an error; all records stay.
+        """
+        self._log.cut(size)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -263,9 +282,9 @@ class Run:
                         expected="one process at a time",
                         fix="wait until it is done, or stop it",
                     ) from None
-            for leftover in self.path.glob(TEMPORARY):  # of a process that was killed while writing
+            for leftover in (*self.path.glob(TEMPORARY), *self.model_folder.glob(TEMPORARY)):  # of a killed process
                 with suppress(OSError):
-                    leftover.unlink()
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
             yield
 
     @property
@@ -302,7 +321,7 @@ def _remove(files: Sequence[Path], folders: Sequence[Path]) -> None:
 
 def _occupied(path: Path, names: Sequence[str]) -> OutputError:
     fix = ["choose another output: --set output=FOLDER"]
-    if MANIFEST in names or {LOCK, RECIPE} <= set(names):
+    if MANIFEST in names:
         try:
             manifest = Run(path).manifest
             status = "killed" if Run(path).was_killed else manifest["status"]
@@ -311,6 +330,9 @@ def _occupied(path: Path, names: Sequence[str]) -> OutputError:
                 fix.append(f"or go on with that one: tunesmith train --resume {path}")
         except RunError as error:
             what = f"a run that cannot be read ({error.what})"
+    elif LOCK in names and all(name in (LOCK, RECIPE) or fnmatch(name, TEMPORARY) for name in names):
+        what = "what is left of a job that was killed before its first step"
+        fix.append(f"or delete it: rm -r {path}")
     else:
         what = f"{', '.join(names[:3])}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return OutputError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.errors import RunError
-from tunesmith.runs.atomic import atomic_write, writing
+from tunesmith.runs.atomic import writing
 from tunesmith.runs.records import from_json, to_json
 
 __all__ = ["Log"]
@@ -87,21 +87,31 @@ class Log:
             )
         return record
 
-    def keep_until(self, step: int) -> None:
-        """Drop the records of later steps (a resumed job makes them again); records without a step stay.
+    def flush(self) -> int:
+        """Have the disk hold what was appended so far.
+
+        Returns:
+            The size of the file in bytes, for :meth:`cut`.
 
         Raises:
-            OutputError: the disk is full or read-only; the file is as it was.
+            OutputError: the disk reports an error.
         """
-        records = self.read()
-        kept = [record for record in records if not _later(record, step)]
-        if len(kept) < len(records):
-            atomic_write(self.path, "".join(to_json(record) + "\n" for record in kept))
+        with writing(self.path), suppress(FileNotFoundError), open(self.path, "rb+") as file:
+            os.fsync(file.fileno())
+            return file.seek(0, os.SEEK_END)
+        return 0
 
+    def cut(self, size: int) -> None:
+        """Go back to what the file was when it was ``size`` bytes long.
 
-def _later(record: Mapping[str, Any], step: int) -> bool:
-    at = record.get("step")
-    return isinstance(at, (int, float)) and at > step
+        Raises:
+            OutputError: the disk reports an error.
+        """
+        self._whole = False
+        with writing(self.path), suppress(FileNotFoundError), open(self.path, "rb+") as file:
+            if file.seek(0, os.SEEK_END) > size:
+                file.truncate(size)
+                os.fsync(file.fileno())
 
 
 def _cut_torn_line(path: Path) -> None:

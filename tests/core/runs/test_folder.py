@@ -85,7 +85,9 @@ def test_a_damaged_run_is_not_overwritten_either(run: Run, recipe: Recipe) -> No
     (run.path / "run.json").write_text("{")
     assert "a run that cannot be read" in refused(run.path, recipe)
     (run.path / "run.json").unlink()
-    assert "a run that cannot be read" in refused(run.path, recipe)
+    text = refused(run.path, recipe)
+    assert "what is left of a job that was killed before its first step" in text
+    assert f"or delete it: rm -r {run.path}" in text
 
 
 def test_other_files_are_named(tmp_path: Path, recipe: Recipe) -> None:

@@ -101,7 +101,7 @@ def test_runs_side_by_side(tmp_path: Path, recipe: Recipe) -> None:
     )
     found = compare_runs([a, b.path])
     assert found.runs == (a.path, b.path)
-    assert found.recipe == {"train.epochs": (3.0, 5.0)}
+    assert found.recipe == {"train.epochs": (None, 5.0)}
     assert found.metrics == {"test.accuracy": (0.7, 0.7), "test.f1": (0.6, None), "test.loss": (None, 2)}
     assert found.versions == {"torch": ("2.11", "2.13")}
     assert found.inputs == {"a.csv": ("1", "9")}
