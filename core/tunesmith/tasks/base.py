@@ -19,13 +19,13 @@ Shapes: R rows of a batch, L length in tokens, K labels, V vocabulary.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tunesmith.data.rows import Column, Row
-from tunesmith.errors import DataError
-from tunesmith.recipe.schema import DataSection
+from tunesmith.errors import DataError, RecipeError
+from tunesmith.recipe.schema import DataSection, ObjectiveSection
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +35,22 @@ if TYPE_CHECKING:
     from tunesmith.models.source import ModelSource
     from tunesmith.tasks.sections import Section
 
-__all__ = ["Batch", "Encoded", "Metric", "Task"]
+__all__ = ["Batch", "Encoded", "Metric", "Task", "refusal"]
 
 E = TypeVar("E")  # the task's example: a small frozen dataclass with an ``origin``
 O = TypeVar("O")  # the task's output for one row
+
+
+def refusal(refused: Sequence[DataError], rows: int) -> DataError:
+    """What ``encode`` refused of ``rows`` examples, as one error."""
+    if len(refused) == 1:
+        return refused[0]
+    return DataError(
+        f"{len(refused):,} of {rows:,} rows cannot be used: {refused[0].what}",
+        expected=refused[0].expected,
+        fix=refused[0].fix,
+        problems=[problem for error in refused for problem in error.problems],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +123,36 @@ class Task(ABC, Generic[E, O]):
     columns: ClassVar[tuple[Column, ...]]
     metrics: ClassVar[tuple[Metric, ...]]
     """The first is the headline: it chooses the best checkpoint unless the recipe names another."""
+    objectives: ClassVar[tuple[str, ...]] = ()
+    """Losses that ``objective.name`` of the recipe chooses from; the first is the default. Empty: no choice."""
     generates: ClassVar[bool] = False
     """True for language models: answers are made token by token by an engine."""
+    data_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys of ``data`` that only some tasks read, as ``prefix``, and this one does; the others' are errors."""
     default_max_length: ClassVar[int | None] = None
     """Tokens; the recipe's ``data.max_length`` and the model's own limit come first. None: no tokens."""
+    default_tokens_per_batch: ClassVar[int] = 2048
+    """Of a step, where batches are made by token budget and the recipe names none."""
+    rate_scale: ClassVar[float] = 1.0
+    """The default learning rate of the method is multiplied by it."""
     default_rows_per_batch: ClassVar[int | None] = None
     """None: batches are made by token budget."""
+    token_feature: ClassVar[str | None] = None
+    """The feature of an item with every id that the input embedding sees of it; padding apart. None: no single feature
+    has them all. Named, vectors of tokens that never occur are left out of training (``training/vocabulary.py``)."""
+    tallied: ClassVar[tuple[str, ...] | None] = None
+    """Attributes that ``encode`` counts in (see :mod:`tunesmith.tasks.tally`), all of them, possibly none. Naming
+    them says that ``encode`` depends on nothing but the example, ``state()``, ``data`` and the tokenizer: rows may be
+    encoded in parts, in other processes, or be found encoded by an earlier job; and that examples hold what their rows
+    hold, not what a path in them leads to, whose digest nobody knows. Counts only for the class whose body
+    says it: a subclass may count more, and says it again. None: rows are encoded one after the other, every time."""
+    default_steps: ClassVar[int | None] = None
+    """About how many optimizer steps a job takes whose recipe says no ``train.epochs``; it is then evaluated and saved
+    a fixed number of times instead of after every epoch. For tasks whose rows may be few. None: 3 epochs."""
 
     def __init__(self, data: DataSection) -> None:
         self.data = data
+        self.objective = ObjectiveSection()
         self._notes: list[str] = []
 
     # ---- what people must be told --------------------------------------------------------------
@@ -137,6 +170,37 @@ class Task(ABC, Generic[E, O]):
     def notes(self) -> tuple[str, ...]:
         """Facts people must know; complete once every example is encoded. The job prints them."""
         return (*self._notes, *self.counted())
+
+    # ---- objective -----------------------------------------------------------------------------
+
+    def choose_objective(self, section: ObjectiveSection) -> ObjectiveSection:
+        """Take the recipe's objective; called once, before any row is parsed.
+
+        Returns:
+            The objective with every value that was left open; a subclass fills in its defaults.
+
+        Raises:
+            RecipeError: this task has no such objective, or no choice at all.
+        """
+        given = {key: value for key, value in section.model_dump().items() if value is not None}
+        if given and (not self.objectives or section.name not in (None, *self.objectives)):
+            raise RecipeError(
+                "the task has no such objective",
+                given=", ".join(f"objective.{key}: {value}" for key, value in given.items()),
+                expected=" or ".join(self.objectives) or "no objective: this task has one loss only",
+                fix=f"--set objective={self.objectives[0]}" if self.objectives else "leave `objective` out",
+            )
+        if self.objectives and section.name is None:
+            try:
+                section = ObjectiveSection.model_validate({**given, "name": self.objectives[0]})
+            except ValueError as error:  # pydantic's; the rule's own words stand at its end
+                raise RecipeError(
+                    f"objective: {str(error).partition('Value error, ')[2].partition(' [type')[0]}",
+                    expected=f"keys of {self.objectives[0]!r}, or another objective.name",
+                    fix="name the objective these keys belong to: --set objective.name=NAME",
+                ) from error
+        self.objective = section
+        return section
 
     # ---- rows ----------------------------------------------------------------------------------
 
@@ -173,6 +237,10 @@ class Task(ABC, Generic[E, O]):
     def build(self, source: ModelSource) -> nn.Module:
         """The model with this task's head; also binds the tokenizer or image settings to ``self``."""
 
+    def start_encoding(self, examples: Sequence[E]) -> None:
+        """``encode`` is about to be called for these, in order, by this object or by copies of it."""
+        return
+
     @abstractmethod
     def encode(self, example: E, row: int) -> list[Encoded]:
         """One example as numbers: one item; several for a long text; none when skipped (see ``counted``)."""
@@ -183,25 +251,34 @@ class Task(ABC, Generic[E, O]):
         Raises:
             DataError: what ``encode`` refused, over all examples together.
         """
+        self.start_encoding(examples)
+        items, refused = self.encode_some(examples)
+        if refused:
+            raise refusal(refused, len(examples))
+        return items
+
+    def encode_some(self, examples: Iterable[E], first: int = 0) -> tuple[list[Encoded], list[DataError]]:
+        """Some of the examples, of which the first has the index ``first``; and what ``encode`` refused of them."""
         items: list[Encoded] = []
         refused: list[DataError] = []
-        for row, example in enumerate(examples):
+        for row, example in enumerate(examples, start=first):
             try:
                 items += self.encode(example, row)
             except DataError as error:
                 if not error.problems:
                     raise
                 refused.append(error)
-        if len(refused) == 1:
-            raise refused[0]
-        if refused:
-            raise DataError(
-                f"{len(refused):,} of {len(examples):,} rows cannot be used: {refused[0].what}",
-                expected=refused[0].expected,
-                fix=refused[0].fix,
-                problems=[problem for error in refused for problem in error.problems],
-            )
-        return items
+        return items, refused
+
+    def before_training(
+        self, model: nn.Module, splits: Mapping[str, Sequence[Encoded]], *, device: torch.device, precision: str
+    ) -> None:
+        """Learn what must be known of the model before its weights move, such as reference probabilities.
+
+        Called once, with the model to be trained in place and every item of every split; ``precision`` is that of
+        training. Must not draw random numbers, and must give the same again when a job is resumed.
+        """
+        return
 
     @abstractmethod
     def collate(self, items: Sequence[Encoded]) -> Batch:
@@ -229,8 +306,28 @@ class Task(ABC, Generic[E, O]):
         """One output as a JSON object for ``tunesmith predict``. Tasks that generate leave this to the engine."""
         raise TypeError(f"{type(self).__name__} answers by generating text")
 
+    def answer_row(self, outputs: Sequence[O], example: E) -> dict[str, Any]:
+        """One row as a JSON object, from the outputs of all its items.
+
+        Default: the answer to its one item; several items (a long text) have an answer each, under ``parts``.
+        """
+        answers = [self.answer(output) for output in outputs]
+        return answers[0] if len(answers) == 1 else {"parts": answers}
+
+    def reference(self, example: E) -> str | None:
+        """The text that a generated answer is compared with; ``None`` where a row has none."""
+        return None
+
     def sections(self, outputs: Sequence[O], examples: Sequence[E]) -> list[Section]:
         """What this task shows in the report beside the curves."""
+        return []
+
+    def inspect(self, model: nn.Module, items: Sequence[Encoded], examples: Sequence[E]) -> list[Section]:
+        """What this task shows that has to ask the model again, such as what each column is worth to it.
+
+        Called for a report only, with every item of a split, ``item.row`` an index of ``examples``; the model is in
+        evaluation mode.
+        """
         return []
 
     # ---- what is saved with the model ----------------------------------------------------------
@@ -238,6 +335,10 @@ class Task(ABC, Generic[E, O]):
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Everything predicting needs beside the weights and the tokenizer files, as JSON."""
+
+    def files(self) -> dict[str, bytes]:
+        """Further files of the model's folder, by relative path: for other programs, or too large for ``state``."""
+        return {}
 
     @abstractmethod
     def restore(self, state: Mapping[str, Any], source: ModelSource) -> nn.Module:

@@ -51,6 +51,7 @@ class CausalLM(LanguageModel[Document]):
 
     columns = (Column(name="text", summary="a document", aliases=("text", "content", "document", "body")),)
     metrics = (*LANGUAGE_METRICS, BITS_PER_BYTE)
+    tallied = ("_documents", "_blocks", "_nothing_to_predict", "_lengths", "_counts")
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
@@ -59,6 +60,7 @@ class CausalLM(LanguageModel[Document]):
         self._nothing_to_predict = 0
         self._lengths = Lengths(self.max_length, data.too_long)
         self._counts: np.ndarray[Any, np.dtype[np.int64]] | None = None
+        self._counting = False  # the documents that are being encoded are those to learn from
         self._unigram: float | None = None
 
     def counted(self) -> list[str]:
@@ -96,9 +98,12 @@ class CausalLM(LanguageModel[Document]):
             self.note("the tokenizer has no end token, so the model does not learn where a text ends")
         return model
 
+    def start_encoding(self, examples: Sequence[Document]) -> None:
+        self._counting = examples is self._training
+
     def encode(self, example: Document, row: int) -> list[Encoded]:
         ids, ends = self._tokens(example.text)
-        self._count(example, row, ids)
+        self._count(ids)
         if len(ids) < 2:
             self._nothing_to_predict += 1
             return []
@@ -152,10 +157,9 @@ class CausalLM(LanguageModel[Document]):
 
     # ---- the unigram baseline ------------------------------------------------------------------
 
-    def _count(self, example: Document, row: int, ids: np.ndarray[Any, Any]) -> None:
+    def _count(self, ids: np.ndarray[Any, Any]) -> None:
         """Count the tokens of training documents: what a model would score that knows only how frequent each is."""
-        training = self._training
-        if training is None or row >= len(training) or training[row] is not example:
+        if not self._counting:
             return
         if self._counts is None:
             self._counts = np.zeros(len(self.tokenizer), dtype=np.int64)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.data.conversations import CONVERSATION_COLUMNS, Message, conversation
@@ -55,6 +56,16 @@ class Chat(LanguageModel[Conversation]):
     """
 
     columns = CONVERSATION_COLUMNS
+    tallied = (
+        "_lengths",
+        "_unstopped",
+        "_unanswered",
+        "_answer_by_answer",
+        "_merged",
+        "_reserved",
+        "_with_tools",
+    )
+    prompt_form = "messages"
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
@@ -90,6 +101,14 @@ class Chat(LanguageModel[Conversation]):
         messages = conversation(row.values, labelled=labelled)
         return Conversation(tuple(messages), row.origin, tools=row.values.get("tools") not in (None, "", "[]", []))
 
+    def fit(self, examples: Sequence[Conversation]) -> None:
+        super().fit(examples)
+        copies = len(examples) - len({_digest(example) for example in examples})
+        if copies:
+            verb = "is a copy" if copies == 1 else "are copies"
+            kept = f"{verb} of another one; {'it is' if copies == 1 else 'they are'} kept"
+            self.note(f"{copies:,} of {len(examples):,} training conversations {kept}")
+
     def texts(self, examples: Sequence[Conversation]) -> list[str]:
         return [message.content for example in examples for message in example.messages]
 
@@ -123,7 +142,7 @@ class Chat(LanguageModel[Conversation]):
         return model
 
     def encode(self, example: Conversation, row: int) -> list[Encoded]:
-        items = self._render(example)
+        items = self.render(example)
         if not self._lengths.admit(max(len(item.ids) for item in items) - 1, example.origin):
             return []
         self._with_tools += example.tools
@@ -135,7 +154,12 @@ class Chat(LanguageModel[Conversation]):
         self._unstopped += bool(kept) and any(len(item.ids) - 1 > self.max_length for item in items)
         return kept
 
-    def _render(self, example: Conversation) -> list[Rendered]:
+    def render(self, example: Conversation) -> list[Rendered]:
+        """The conversation as tokens: one item, or one per answer (:meth:`ChatTemplate.render`).
+
+        Raises:
+            DataError: the template refuses it.
+        """
         try:
             return self.template.render(example.messages)
         except ModelError as error:
@@ -157,6 +181,11 @@ class Chat(LanguageModel[Conversation]):
         """Messages, or one question as text, up to where the answer begins."""
         messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
         return self.template.prompt_tokens(messages)
+
+    def reference(self, example: Conversation) -> str | None:
+        """The last answer, where the conversation ends with one in words."""
+        last = example.messages[-1]
+        return last.content or None if last.role == "assistant" else None
 
     # ---- report --------------------------------------------------------------------------------
 
@@ -195,6 +224,12 @@ class Chat(LanguageModel[Conversation]):
         model = self._set_up(source, tokenizer, self.saved_max_length(state), template)
         self.restore_settings(state)
         return model
+
+
+def _digest(example: Conversation) -> bytes:
+    """What is said, in 16 bytes: the conversations themselves may be many and long."""
+    said = [(message.role, message.content, message.tool_calls) for message in example.messages]
+    return blake2b(repr(said).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _last(example: Conversation, role: str) -> str:

@@ -38,6 +38,14 @@ THRESHOLD = 0.5
 CLASSIFICATION_METRICS = (
     Metric(name="accuracy", greater_is_better=True, summary="share of rows whose label (whole set of labels) is right"),
     Metric(name="macro_f1", greater_is_better=True, summary="mean F1 over the labels that occur"),
+    Metric(
+        name="micro_f1", greater_is_better=True, summary="F1 over all decisions; accuracy where rows have one label"
+    ),
+    Metric(name="precision", greater_is_better=True, summary="mean precision over the labels that occur"),
+    Metric(name="recall", greater_is_better=True, summary="mean recall over the labels that occur"),
+    Metric(name="roc_auc", greater_is_better=True, summary="area under the ROC curve, a label against the rest, mean"),
+    Metric(name="pr_auc", greater_is_better=True, summary="average precision, a label against the rest, mean"),
+    Metric(name="ece", greater_is_better=False, summary="expected calibration error: confidence less share right"),
     Metric(name="loss", greater_is_better=False, summary="mean cross-entropy per row, nats"),
 )
 
@@ -168,16 +176,21 @@ class Classification(Task[X, ClassOutput]):
 
     def score(self, outputs: Sequence[ClassOutput], examples: Sequence[X]) -> dict[str, float]:
         truth, predicted = self._decisions(outputs)
-        loss = float(np.mean([output.loss for output in outputs if output.loss is not None], dtype=np.float64))
-        macro = figures.macro_f1(self._class_scores(truth, predicted))
-        if not self.multi_label:
-            accuracy = figures.accuracy(truth.argmax(1), predicted.argmax(1))
-            return {"accuracy": accuracy, "macro_f1": macro, "loss": loss}
+        probabilities = np.stack([output.probabilities for output in outputs if output.truth is not None])
+        by_label = self._class_scores(truth, predicted)
+        # A row with one label is one decision, sure to the degree of its label; else each of its labels is one.
+        sure = np.maximum(probabilities, 1 - probabilities) if self.multi_label else probabilities.max(1)
+        right = truth == predicted if self.multi_label else (truth == predicted).all(1)
         return {
             "accuracy": figures.exact_match(truth, predicted),
-            "macro_f1": macro,
+            "macro_f1": figures.macro_f1(by_label),
             "micro_f1": figures.micro_f1(truth, predicted),
-            "loss": loss,
+            "precision": figures.macro_precision(by_label),
+            "recall": figures.macro_recall(by_label),
+            "roc_auc": figures.roc_auc(truth, probabilities),
+            "pr_auc": figures.pr_auc(truth, probabilities),
+            "ece": figures.calibration_error(right.ravel(), sure.ravel()),
+            "loss": float(np.mean([output.loss for output in outputs if output.loss is not None], dtype=np.float64)),
         }
 
     def sections(self, outputs: Sequence[ClassOutput], examples: Sequence[X]) -> list[Section]:

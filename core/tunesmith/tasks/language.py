@@ -14,7 +14,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from tunesmith.models.architectures import Head
     from tunesmith.models.source import ModelSource
 
 __all__ = ["LANGUAGE_METRICS", "LanguageModel", "TokenLoss", "perplexity"]
@@ -72,6 +73,10 @@ class LanguageModel(Task[X, TokenLoss]):
 
     metrics: ClassVar[tuple[Metric, ...]] = LANGUAGE_METRICS
     generates = True
+    head: ClassVar[Head] = "causal-lm"
+    """What kind of model it needs."""
+    prompt_form: ClassVar[Literal["opening", "messages", "source"]] = "opening"
+    """What a prompt is: a text to go on with, a conversation to answer, or a text to write the target of."""
     default_max_length: int = 1024  # type: ignore[misc]
 
     def __init__(self, data: DataSection) -> None:
@@ -89,6 +94,11 @@ class LanguageModel(Task[X, TokenLoss]):
 
     # ---- for engines ---------------------------------------------------------------------------
 
+    @property
+    def padding(self) -> int:
+        """The token to pad with."""
+        return self._padding
+
     def stop_tokens(self) -> frozenset[int]:
         """Tokens that end an answer; they are not part of it."""
         return self._stop_tokens
@@ -103,8 +113,8 @@ class LanguageModel(Task[X, TokenLoss]):
         """Load the weights and set up everything that follows from model and tokenizer."""
         from tunesmith import models
 
-        special: dict[str, Any] = {} if source.scratch is None else _special_ids(tokenizer)
-        model: nn.Module = models.load_weights(source, "causal-lm", **special)
+        config = {} if source.scratch is None else self.new_config(tokenizer)
+        model: nn.Module = models.load_weights(source, self.head, **config)
         check_vocabulary(model, tokenizer, source.name)
         self.tokenizer = tokenizer
         self._padding = padding_token(tokenizer, model.config)
@@ -113,6 +123,11 @@ class LanguageModel(Task[X, TokenLoss]):
         self._stop_tokens = _end_tokens(tokenizer, settings)
         self.generation = _sampling(settings)
         return model
+
+    def new_config(self, tokenizer: Any) -> dict[str, Any]:
+        """What the configuration of an untrained model takes from its tokenizer."""
+        names = ("bos_token_id", "eos_token_id", "pad_token_id")
+        return {name: token for name in names if isinstance(token := getattr(tokenizer, name), int)}
 
     def collate(self, items: Sequence[Encoded]) -> Batch:
         """Pads on the right, without an attention mask: a token never sees what comes after it."""
@@ -127,19 +142,24 @@ class LanguageModel(Task[X, TokenLoss]):
             extra={name: np.stack([item.features[name] for item in items]) for name in extra_names},
         )
 
+    def model_inputs(self, model: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        """Keyword arguments of the model's forward for a batch with labels."""
+        return batch.inputs
+
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         from tunesmith.tasks.supervised import summed_loss
 
         if batch.labels is None:
             raise ValueError("this batch has no labels, so it has no loss")
-        return summed_loss(model, batch.inputs, batch.labels)
+        return summed_loss(model, self.model_inputs(model, batch), batch.labels)
 
     def outputs(self, model: nn.Module, batch: Batch) -> list[TokenLoss]:
         from tunesmith.tasks.supervised import token_losses
 
         if batch.labels is None:
             raise ValueError("this batch has no labels, so it has no loss")
-        columns = [column.tolist() for column in token_losses(model, batch.inputs, batch.labels)]
+        losses = token_losses(model, self.model_inputs(model, batch), batch.labels)
+        columns = [column.tolist() for column in losses]
         count = len(batch.rows)
         columns.append(batch.extra["bytes"].tolist() if "bytes" in batch.extra else [0] * count)
         spans = batch.extra["span"].tolist() if "span" in batch.extra else [(0, 0)] * count
@@ -192,11 +212,6 @@ def _labels(item: Encoded) -> np.ndarray[Any, Any]:
     if "supervised" not in item.features:
         return labels
     return np.where(item.features["supervised"][1:], labels, -100)
-
-
-def _special_ids(tokenizer: Any) -> dict[str, int]:
-    names = ("bos_token_id", "eos_token_id", "pad_token_id")
-    return {name: token for name in names if isinstance(token := getattr(tokenizer, name), int)}
 
 
 def _end_tokens(tokenizer: Any, settings: Any) -> frozenset[int]:

@@ -29,11 +29,15 @@ class Lengths:
         over: rows longer than ``limit``.
         longest: tokens of the longest row.
         shortened: what ``truncate`` does to a row, for the sentence.
+        noun: what is counted, in the singular.
+        key: of the recipe, which sets ``limit``.
     """
 
     limit: int
     too_long: Literal["truncate", "skip", "error"]
     shortened: str = "truncated"
+    noun: str = "row"
+    key: str = "data.max_length"
     rows: int = 0
     over: int = 0
     longest: int = 0
@@ -50,10 +54,10 @@ class Lengths:
             return True
         if self.too_long == "error":
             raise DataError(
-                "a row is longer than data.max_length, and data.too_long is 'error'",
+                f"a {self.noun} is longer than {self.key}, and data.too_long is 'error'",
                 given=f"{length:,} tokens",
                 expected=f"at most {self.limit:,} tokens",
-                fix="shorten the row, raise data.max_length, or set data.too_long to 'truncate' or 'skip'",
+                fix=f"shorten the {self.noun}, raise {self.key}, or set data.too_long to 'truncate' or 'skip'",
                 problems=[Problem(origin, f"{length:,} tokens; at most {self.limit:,} are allowed")],
             )
         self.over += 1
@@ -64,7 +68,9 @@ class Lengths:
         if not self.over:
             return []
         done = "skipped: longer than" if self.too_long == "skip" else f"{self.shortened} to"
-        return [f"{self.over:,} of {self.rows:,} rows {done} {self.limit:,} tokens (longest had {self.longest:,})"]
+        return [
+            f"{self.over:,} of {self.rows:,} {self.noun}s {done} {self.limit:,} tokens (longest had {self.longest:,})"
+        ]
 
 
 def plural(count: int, noun: str) -> str:
@@ -90,8 +96,8 @@ def position_limit(model: nn.Module, tokenizer: Any) -> int | None:
     return min(known, default=None)
 
 
-def choose_max_length(asked: int | None, default: int, limit: int | None) -> int:
-    """The recipe's ``data.max_length`` where given, else ``default``, never above the model's ``limit``.
+def choose_max_length(asked: int | None, default: int, limit: int | None, *, key: str = "data.max_length") -> int:
+    """The recipe's ``data.max_length`` (or ``key``) where given, else ``default``, never above the model's ``limit``.
 
     Raises:
         RecipeError: more was asked for than the model can read.
@@ -100,9 +106,9 @@ def choose_max_length(asked: int | None, default: int, limit: int | None) -> int
         return default if limit is None else min(default, limit)
     if limit is not None and asked > limit:
         raise RecipeError(
-            "data.max_length is longer than the model can read",
+            f"{key} is longer than the model can read",
             given=f"{asked:,} tokens",
             expected=f"at most {limit:,} tokens, which is what this model was made for",
-            fix="lower data.max_length, or choose a model with a longer context",
+            fix=f"lower {key}, or choose a model with a longer context",
         )
     return asked

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Figures of classification, from predictions alone: numpy in, plain numbers out.
+"""Figures of classification and regression, from predictions alone: numpy in, plain numbers out.
 
 Shapes: N rows, K classes. The definitions are scikit-learn's with ``zero_division=0``: a quotient whose
-denominator is 0 counts as 0, and a macro average runs over the classes that occur in truth or prediction.
+denominator is 0 counts as 0, and a macro average runs over the classes that occur in truth or prediction. What counts
+decisions is computed here, since reports need the counts; what ranks probabilities is scikit-learn's.
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ import numpy as np
 __all__ = [
     "ClassScores",
     "accuracy",
+    "calibration_error",
     "class_scores",
     "confusion_matrix",
     "exact_match",
     "macro_f1",
+    "macro_precision",
+    "macro_recall",
+    "mean_absolute_error",
     "micro_f1",
     "multi_label_scores",
+    "pr_auc",
+    "r2",
+    "roc_auc",
+    "root_mean_squared_error",
 ]
 
 Array = np.ndarray[Any, Any]
@@ -103,8 +112,17 @@ def multi_label_scores(truth: Array, predicted: Array) -> ClassScores:
 
 def macro_f1(scores: ClassScores) -> float:
     """Mean F1 over the classes that occur in truth or prediction; 0 where none does."""
-    seen = (scores.support + scores.predicted) > 0
-    return float(scores.f1[seen].mean()) if seen.any() else 0.0
+    return _macro(scores, scores.f1)
+
+
+def macro_precision(scores: ClassScores) -> float:
+    """Mean precision over the same classes; a class that was never predicted counts as 0."""
+    return _macro(scores, scores.precision)
+
+
+def macro_recall(scores: ClassScores) -> float:
+    """Mean recall over the same classes; a class that no row truly has counts as 0."""
+    return _macro(scores, scores.recall)
 
 
 def micro_f1(truth: Array, predicted: Array) -> float:
@@ -117,6 +135,91 @@ def micro_f1(truth: Array, predicted: Array) -> float:
     _paired(truth, predicted)
     total = int(truth.sum()) + int(predicted.sum())
     return 2 * int((truth & predicted).sum()) / total if total else 0.0
+
+
+def roc_auc(truth: Array, probabilities: Array) -> float:
+    """Area under the ROC curve, each class against the rest, mean over the classes.
+
+    A class that every row has, or none, cannot be ranked and is left out; 0.5 (as by chance) where no class is left.
+
+    Args:
+        truth: bool (N, K).
+        probabilities: float (N, K); the area is NaN where one is not finite.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    _paired(truth, probabilities)
+    if not np.isfinite(probabilities).all():
+        return float("nan")
+    both = [place for place in range(truth.shape[1]) if 0 < truth[:, place].sum() < len(truth)]
+    areas = [roc_auc_score(truth[:, place], probabilities[:, place]) for place in both]
+    return float(np.mean(areas)) if areas else 0.5
+
+
+def pr_auc(truth: Array, probabilities: Array) -> float:
+    """Average precision (area under the precision-recall curve, as a sum of steps), mean over the classes.
+
+    A class that no row has is left out; 0 where no class is left.
+
+    Args:
+        truth: bool (N, K).
+        probabilities: float (N, K); the area is NaN where one is not finite.
+    """
+    from sklearn.metrics import average_precision_score
+
+    _paired(truth, probabilities)
+    if not np.isfinite(probabilities).all():
+        return float("nan")
+    there = [place for place in range(truth.shape[1]) if truth[:, place].any()]
+    areas = [average_precision_score(truth[:, place], probabilities[:, place]) for place in there]
+    return float(np.mean(areas)) if areas else 0.0
+
+
+def calibration_error(right: Array, confidence: Array, bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599): confidence less share right, 0 to 1.
+
+    The decisions are put into ``bins`` of equal width by their confidence; in each, the mean confidence is compared
+    with the share that is right, and the distances are averaged by the number of decisions.
+
+    Args:
+        right: bool (N,).
+        confidence: float (N,), from 0 to 1; the error is NaN where one is not finite.
+    """
+    _paired(right, confidence)
+    if not np.isfinite(confidence).all():
+        return float("nan")
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    apart = np.bincount(place, weights=confidence - right.astype(np.float64), minlength=bins)
+    return float(np.abs(apart).sum() / len(right))
+
+
+def root_mean_squared_error(truth: Array, predicted: Array) -> float:
+    """In the unit of the numbers, both float64 (N,)."""
+    _paired(truth, predicted)
+    return float(np.sqrt(np.mean((truth - predicted) ** 2)))
+
+
+def mean_absolute_error(truth: Array, predicted: Array) -> float:
+    """In the unit of the numbers, both float64 (N,)."""
+    _paired(truth, predicted)
+    return float(np.mean(np.abs(truth - predicted)))
+
+
+def r2(truth: Array, predicted: Array) -> float:
+    """Coefficient of determination: 1 is exact, 0 no better than the mean of these rows, and it may be negative.
+
+    Where all true numbers are the same, 1 if all are met, else 0.
+    """
+    _paired(truth, predicted)
+    error, spread = float(np.sum((truth - predicted) ** 2)), float(np.sum((truth - truth.mean()) ** 2))
+    if spread == 0:
+        return float(error == 0)
+    return 1 - error / spread
+
+
+def _macro(scores: ClassScores, values: Array) -> float:
+    seen = (scores.support + scores.predicted) > 0
+    return float(values[seen].mean()) if seen.any() else 0.0
 
 
 def _scores(*, hits: Array, support: Array, predicted: Array) -> ClassScores:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError, NotFoundError, PluginError
 from tunesmith.recipe.schema import DataSection
+from tunesmith.tasks.pooling import MODULES_FILE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,6 +54,9 @@ def save_task(task: Task[Any, Any], folder: Path, *, registry: Registry | None =
     content = {"format": FORMAT, "task": task_name(task, registry), "state": task.state()}
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
     file = folder / FILE_NAME
+    for name, content_of in task.files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(folder / name, content_of)
     atomic_write(file, (text + "\n").encode("utf-8"))
     return file
 
@@ -144,6 +148,9 @@ def _read(file: Path) -> tuple[str, dict[str, Any]]:
 
 def _infer(source: ModelSource) -> str:
     """The task that follows from the architecture."""
+    assert source.folder is not None
+    if (source.folder / MODULES_FILE).is_file():
+        return "tunesmith/embedding"
     named = _config(source).get("architectures")
     architectures = [str(name) for name in named] if isinstance(named, list) else []
     for name in architectures:
@@ -151,6 +158,12 @@ def _infer(source: ModelSource) -> str:
             return "tunesmith/text-classification"
         if name.endswith("ForImageClassification"):
             return "tunesmith/image-classification"
+        if name.endswith("ForTokenClassification"):
+            return "tunesmith/token-classification"
+        if name.endswith("ForQuestionAnswering"):
+            return "tunesmith/question-answering"
+        if name.endswith(("ForConditionalGeneration", "MTModel")) and _config(source).get("is_encoder_decoder"):
+            return "tunesmith/seq2seq"
         if name.endswith(("ForCausalLM", "LMHeadModel")):
             from tunesmith import models
 
@@ -158,7 +171,7 @@ def _infer(source: ModelSource) -> str:
     raise ModelError(
         f"no task is known for {source.name!r}",
         given=f"architectures {', '.join(architectures) or '(none)'}",
-        expected="a model for sequence classification, image classification or causal language modelling",
+        expected="a model that classifies texts, tokens or images, answers questions, or is a causal language model",
         fix="train it on your data first: tunesmith train --model … --task …",
     )
 

@@ -67,6 +67,8 @@ class TextClassification(Classification[TextExample]):
         ),
     )
     default_max_length = 512
+    token_feature = "input_ids"
+    tallied = ("_lengths",)
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)

@@ -29,3 +29,31 @@ def image_net(tmp_path_factory) -> ModelSource:
 def data():
     """Make a data section: ``data(max_length=8)``."""
     return lambda **keys: DataSection(train=["rows.jsonl"], **keys)
+
+
+@pytest.fixture(scope="session")
+def bert_words(tmp_path_factory) -> ModelSource:
+    """An encoder with a WordPiece tokenizer as BERT has it: marks around texts, segments, words it does not know."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    letters = (
+        [chr(code) for code in range(97, 123)] + [str(digit) for digit in range(10)] + list(".,?!'-#@$北京上海在我")
+    )
+    pieces = [*letters, *(f"##{one}" for one in letters), "john", "smith", "##son", "new", "york", "lives", "in", "the"]
+    vocabulary = {piece: index for index, piece in enumerate([*marks, *pieces])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    ids = [("[CLS]", 2), ("[SEP]", 3)]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ids)
+    folder = tmp_path_factory.mktemp("bert-words") / "m"
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token"), marks, strict=True))
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names).save_pretrained(folder)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(
+        BertConfig(vocab_size=len(vocabulary), max_position_embeddings=64, pad_token_id=0, **shape)
+    ).save_pretrained(folder)
+    return ModelSource(name="tiny-bert-words", kind="folder", folder=folder)

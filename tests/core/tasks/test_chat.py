@@ -113,7 +113,10 @@ def test_descriptions_of_tools_are_left_out_with_a_count(llama, data):
     rows = ({**ROWS[0], "tools": '[{"name": "clock"}]'}, {**ROWS[0], "tools": "[]"}, ROWS[0])
     task, _, _, items = ready(llama, data(), rows)
     assert len(items) == 3
-    assert task.notes == ("1 row with descriptions of tools, which are left out: only the messages are learned",)
+    assert task.notes == (
+        "2 of 3 training conversations are copies of another one; they are kept",
+        "1 row with descriptions of tools, which are left out: only the messages are learned",
+    )
 
 
 def test_rows_without_an_answer_are_row_errors_unless_predicting(data):

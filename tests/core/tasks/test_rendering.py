@@ -15,8 +15,10 @@ from tunesmith.tasks import open_task, save_task
 from tunesmith.tasks.causal_lm import CausalLM
 from tunesmith.tasks.chat import Chat
 from tunesmith.tasks.image_classification import ImageClassification
+from tunesmith.tasks.question_answering import QuestionAnswering
 from tunesmith.tasks.rendering import task_name
 from tunesmith.tasks.text_classification import TextClassification
+from tunesmith.tasks.token_classification import TokenClassification
 
 
 @pytest.fixture
@@ -33,6 +35,8 @@ def folder(llama, tmp_path):
         (CausalLM, "tunesmith/causal-lm"),
         (Chat, "tunesmith/chat"),
         (ImageClassification, "tunesmith/image-classification"),
+        (TokenClassification, "tunesmith/token-classification"),
+        (QuestionAnswering, "tunesmith/question-answering"),
     ],
 )
 def test_built_in_tasks_know_their_names(kind, name, data):
@@ -59,6 +63,15 @@ def test_what_is_saved_is_opened_again(folder, data):
     assert type(again) is CausalLM
     assert again.state() == task.state()
     assert model.config.model_type == "llama"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"), [("token-classification", TokenClassification), ("question-answering", QuestionAnswering)]
+)
+def test_heads_over_tokens_are_opened_as_what_they_are(bert, tmp_path, head, kind):
+    models.save_model(models.load_weights(bert, head), tmp_path / "m", models.load_tokenizer(bert))
+    task, _ = open_task(ModelSource(name="m", kind="folder", folder=tmp_path / "m"), get_registry())
+    assert type(task) is kind
 
 
 def test_without_a_rendering_the_task_follows_from_the_architecture(folder, image_net, tmp_path, data):
