@@ -67,10 +67,10 @@ def _refuse_file(unmapped: Sequence[tuple[Row, DataError]]) -> None:
 
 
 def prompt_of(example: Any) -> Any:
-    """What a language model is to go on from: the text, or the conversation up to the answer."""
+    """What a language model goes on from, or answers: the text, the source, the conversation up to the answer."""
     messages = getattr(example, "messages", None)
     if messages is None:
-        return example.text
+        return example.source if hasattr(example, "source") else example.text
     end = len(messages)
     while end and messages[end - 1].role == "assistant":
         end -= 1
@@ -93,17 +93,15 @@ def _row(task: Task[Any, Any], value: Any, number: int, *, mapped: bool) -> Row:
         value, origin = value.values["text"], value.origin
     if isinstance(value, Mapping):
         return Row(value, origin)
-    column = next((column.name for column in task.columns if not column.target), "messages")
+    column = next((column.name for column in task.columns if not column.target), None if task.columns else "messages")
     if column == "image":
         return Row({column: Path(value) if isinstance(value, str) else value}, origin)
     if column == "messages" and isinstance(value, str):
         return Row({column: [{"role": "user", "content": value}]}, origin)
-    if isinstance(value, (str, list)):
+    if column is not None and isinstance(value, (str, list)):
         return Row({column: value}, origin)
-    raise TypeError(
-        f"rows[{number}] must be a mapping of columns, or the {column!r} alone, "
-        f"given {type(value).__name__}: {value!r:.100}"
-    )
+    alone = "" if column is None else f", or the {column!r} alone"
+    raise TypeError(f"rows[{number}] must be a mapping of columns{alone}, given {type(value).__name__}: {value!r:.100}")
 
 
 def _is_plain_line(task: Task[Any, Any], row: Row) -> bool:

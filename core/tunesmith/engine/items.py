@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from tunesmith.data.batches import batch_order
-from tunesmith.tasks.base import Encoded, Task
+from tunesmith.tasks.base import Batch, Encoded, Task
+from tunesmith.tasks.encoded import item_lengths
 
-__all__ = ["TOKENS_PER_BATCH", "run_items"]
+__all__ = ["TOKENS_PER_BATCH", "autocast", "evaluating", "run_items"]
 
 TOKENS_PER_BATCH = 4096
 """Default budget of a batch. No gradients are kept, so batches may be larger than in training."""
@@ -30,6 +30,7 @@ def run_items(
     precision: str = "fp32",
     tokens_per_batch: int | None = None,
     rows_per_batch: int | None = None,
+    collate: Callable[[Sequence[Encoded]], Batch] | None = None,
 ) -> list[Any]:
     """``task.outputs`` over all items; the i-th output belongs to ``items[i]``.
 
@@ -40,27 +41,36 @@ def run_items(
         precision: ``fp32`` (the model as it is) or ``bf16`` (autocast).
         tokens_per_batch: budget of a batch, padding included. Default: the task's rows, else 4096 tokens.
         rows_per_batch: rows of a batch instead.
+        collate: makes a batch of items. Default: ``task.collate``.
     """
     if tokens_per_batch is None and rows_per_batch is None:
         rows_per_batch = task.default_rows_per_batch
         tokens_per_batch = None if rows_per_batch else TOKENS_PER_BATCH
     outputs: list[Any] = [None] * len(items)
-    lengths = np.asarray([item.length for item in items], dtype=np.int64)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    lengths = item_lengths(items)
+    with evaluating(model):
         for batch in batch_order(lengths, tokens=tokens_per_batch, rows=rows_per_batch, seed=0, epoch=0, shuffle=False):
             chosen = [int(place) for place in batch]
-            inputs = task.collate([items[place] for place in chosen]).to(device)
-            with torch.inference_mode(), _autocast(precision, device):
+            inputs = (collate or task.collate)([items[place] for place in chosen]).to(device)
+            with torch.inference_mode(), autocast(precision, device):
                 answers = task.outputs(model, inputs)
             for place, answer in zip(chosen, answers, strict=True):
                 outputs[place] = answer
-    finally:
-        for module, training in modes.items():
-            module.training = training
     return outputs
 
 
-def _autocast(precision: str, device: torch.device) -> Any:
-    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model is in evaluation mode within the block, and every module of it in its own mode again afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def autocast(precision: str, device: torch.device) -> Any:
+    """A block that computes in ``bf16``, or in the model's own precision for anything else."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision.startswith("bf16") else nullcontext()

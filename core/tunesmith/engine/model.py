@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from tunesmith.data.rows import Row, half_character
 from tunesmith.engine.inputs import parse_inputs, prompt_of
-from tunesmith.engine.items import run_items
+from tunesmith.engine.items import TOKENS_PER_BATCH, run_items
 from tunesmith.engine.native import NativeEngine
 from tunesmith.engine.requests import GenerateRequest, Sampling, Token
 from tunesmith.errors import DataError, ModelError, Problem
@@ -32,7 +33,7 @@ __all__ = ["MAX_NEW_TOKENS", "Model", "load"]
 MAX_NEW_TOKENS = 128
 """Longest answer where nobody says how long."""
 
-_ROW_KEYS = ("format", "columns", "encoding", "label_separator", "text_unit")
+_ROW_KEYS = ("format", "columns", "column_names", "encoding", "label_separator", "text_unit")
 
 _DIGITS = re.compile(r"[\d,]+")
 
@@ -92,7 +93,7 @@ class Model:
         self.module = module.to(device).eval()
         self.lock = threading.RLock()
         """Held while the task object or the network is used; tokenizers may not be entered by two threads."""
-        self._engine = NativeEngine(self.module, self._part("tokenizer")) if task.generates else None
+        self._engine = NativeEngine.of(task, self.module) if task.generates else None
         self._told: set[str] = set()
 
     def __repr__(self) -> str:
@@ -112,14 +113,15 @@ class Model:
 
         A classifier answers ``{"label": …, "probability": …, "probabilities": {…}}`` (with several labels a row:
         ``labels`` and ``probabilities``). A language model answers ``{"text": …, "finish": …}``: its greedy answer, and
-        whether it came to its end (``stop``) or was cut at ``max_new_tokens`` (``length``).
+        whether it came to its end (``stop``) or was cut at ``max_new_tokens`` (``length``). What other tasks answer is
+        said in the reference of tasks.
 
         Args:
             rows: one row or many: mappings with the task's columns; or the input alone: a text, for images a path,
                 bytes or an array.
             columns: the task's word to your column's name, e.g. ``{"text": "body"}``. Default: as in training.
-            tokens_per_batch: rows of like length are computed together within this budget. Default: 4096, images:
-                the task's rows per batch.
+            tokens_per_batch: rows of like length are computed together within this budget, what is to be generated
+                included. Default: 4096, images: the task's rows per batch.
             max_new_tokens: language models: longest answer. Default: 128, or what the context leaves.
 
         Raises:
@@ -130,15 +132,42 @@ class Model:
         with self.lock:
             examples = parse_inputs(task, rows, columns)
         if task.generates:
-            return [self._complete(example, number, max_new_tokens) for number, example in enumerate(examples)]
+            return self._write(examples, max_new_tokens, tokens_per_batch)
         with self.lock:
             items = self._encode(examples)
             outputs = run_items(self.module, task, items, device=self.device, tokens_per_batch=tokens_per_batch)
-            answers = [task.answer(output) for output in outputs]
-        by_row: list[list[dict[str, Any]]] = [[] for _ in examples]
-        for item, answer in zip(items, answers, strict=True):
-            by_row[item.row].append(answer)
-        return [parts[0] if len(parts) == 1 else {"parts": parts} for parts in by_row]
+            by_row: list[list[Any]] = [[] for _ in examples]
+            for item, output in zip(items, outputs, strict=True):
+                by_row[item.row].append(output)
+            return [task.answer_row(parts, example) for parts, example in zip(by_row, examples, strict=True)]
+
+    def embed(
+        self, texts: Iterable[str] | str, *, tokens_per_batch: int | None = None
+    ) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Vectors of texts, float32 (N, D), each of length 1: the dot product of two is their cosine.
+
+        Args:
+            texts: one text or many.
+            tokens_per_batch: as of :meth:`predict`.
+
+        Raises:
+            DataError: something that is no text.
+            ModelError: the model was not trained to embed.
+        """
+        from tunesmith.tasks.embedding import Embedding
+
+        task = self.definition
+        if not isinstance(task, Embedding):
+            raise ModelError(
+                "this model does not make vectors of texts",
+                given=f"{self.name}, a model of the task {self.task}",
+                expected="a model of the task embedding",
+                fix="fine-tune it with `task: embedding` on pairs of texts, or load an embedding model",
+            )
+        with self.lock:
+            items = self._encode(parse_inputs(task, texts))
+            outputs = run_items(self.module, task, items, device=self.device, tokens_per_batch=tokens_per_batch)
+        return np.stack([output.anchor for output in outputs]) if outputs else np.zeros((0, task.width), np.float32)
 
     def _encode(self, examples: Sequence[Any]) -> list[Encoded]:
         task = self.definition
@@ -167,15 +196,30 @@ class Model:
                 self._told.add(kind)
                 logger.warning("%s: %s", self.name, note)
 
-    def _complete(self, example: Any, number: int, max_new_tokens: int | None) -> dict[str, Any]:
-        try:
-            tokens = list(self.tokens(prompt_of(example), Sampling(temperature=0), max_new_tokens=max_new_tokens))
-            return {"text": "".join(token.text for token in tokens), "finish": tokens[-1].finish}
-        except ModelError as error:
-            where = getattr(example, "origin", f"rows[{number}]")
-            raise ModelError(
-                f"{where}: {error.what}", given=error.given, expected=error.expected, fix=error.fix
-            ) from error
+    def _write(
+        self, examples: Sequence[Any], max_new_tokens: int | None, tokens_per_batch: int | None
+    ) -> list[dict[str, Any]]:
+        """Greedy answers, many at a time."""
+        engine = self._engine_or_raise()
+        with self.lock:
+            prompts = [self._prompt_tokens(prompt_of(example)) for example in examples]
+            stop_tokens = frozenset(self._part("stop_tokens")())
+        for number, (example, prompt) in enumerate(zip(examples, prompts, strict=True)):
+            try:
+                engine.check(prompt, max_new_tokens or 1)
+            except ModelError as error:
+                where = getattr(example, "origin", f"rows[{number}]")
+                raise ModelError(
+                    f"{where}: {error.what}", given=error.given, expected=error.expected, fix=error.fix
+                ) from error
+        answers = engine.answers(
+            prompts,
+            max_new_tokens=max_new_tokens or MAX_NEW_TOKENS,
+            stop_tokens=stop_tokens,
+            tokens_per_batch=tokens_per_batch or TOKENS_PER_BATCH,
+        )
+        self._tell()
+        return [{"text": text, "finish": finish} for text, finish in answers]
 
     # ---- text ----------------------------------------------------------------------------------
 
@@ -197,7 +241,8 @@ class Model:
             prompt: a text (may be empty: the model begins by itself), or for chat models the messages so far; a text
                 given to a chat model is one message of the user.
             max_new_tokens: longest answer in tokens. Default: 128, or what the context leaves.
-            temperature: 0 is greedy. Default: the model's own setting, else 1.
+            temperature: 0 is greedy. Default: the model's own setting, else 1; an encoder-decoder that names none is
+                greedy, unless top_k or top_p is given.
             top_k: draw from the k likeliest tokens; 0 is all. Default: the model's own setting, else 0.
             top_p: draw from the smallest set of this probability. Default: the model's own setting, else 1.
             seed: the same seed gives the same text.
@@ -268,8 +313,8 @@ class Model:
             stop_tokens = frozenset(self._part("stop_tokens")())
         if max_new_tokens is None:
             # At least 1, so that a prompt that fills the context meets the engine's own words.
-            room = MAX_NEW_TOKENS if engine.context is None else engine.context - len(ids)
-            max_new_tokens = max(1, min(MAX_NEW_TOKENS, room))
+            room = engine.room(len(ids))
+            max_new_tokens = max(1, MAX_NEW_TOKENS if room is None else min(MAX_NEW_TOKENS, room))
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         return engine.generate(
             GenerateRequest(
@@ -284,7 +329,7 @@ class Model:
     @property
     def chats(self) -> bool:
         """Whether it answers conversations."""
-        return self.definition.generates and not any(column.name == "text" for column in self.definition.columns)
+        return self.definition.generates and getattr(self.definition, "prompt_form", "messages") == "messages"
 
     def _prompt_tokens(self, prompt: str | Sequence[Message]) -> list[int]:
         if isinstance(prompt, str):
@@ -312,6 +357,8 @@ class Model:
                 )
             return Sampling(temperature=0, seed=seed)
         saved: Mapping[str, Any] = getattr(self.definition, "generation", {})
+        if saved.get("temperature") == 0 and any(value is not None for value in given.values()):
+            saved = {}  # greedy is only where nothing is asked for: top-k of a greedy choice would mean nothing
         chosen = {name: saved.get(name) if value is None else value for name, value in given.items()}
         settings: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
         return Sampling(seed=seed, **settings)

@@ -11,7 +11,7 @@ import torch
 from tunesmith.engine.requests import Sampling
 from tunesmith.errors import ModelError
 
-__all__ = ["Sampler"]
+__all__ = ["Sampler", "not_a_number"]
 
 
 class Sampler:
@@ -39,11 +39,11 @@ class Sampler:
         else:
             logprobs = torch.log_softmax(logits.float().cpu(), dim=-1)
             if logprobs.isnan().any():
-                raise _not_a_number()
+                raise not_a_number()
             token = self._draw(logprobs)
         logprob = float(logprobs[token])
         if math.isnan(logprob):
-            raise _not_a_number()
+            raise not_a_number()
         return token, logprob
 
     def _draw(self, logprobs: torch.Tensor) -> int:
@@ -65,7 +65,8 @@ class Sampler:
         return int(tokens[min(place, len(total) - 1)])
 
 
-def _not_a_number() -> ModelError:
+def not_a_number() -> ModelError:
+    """Logits that say nothing, in words."""
     return ModelError(
         "the model's output is not a number",
         given="NaN among the logits of the next token",

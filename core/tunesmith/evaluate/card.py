@@ -25,16 +25,32 @@ __all__ = ["render_card", "write_card"]
 
 _PIPELINES = {
     "text-classification": "text-classification",
+    "token-classification": "token-classification",
+    "question-answering": "question-answering",
     "causal-lm": "text-generation",
     "chat": "text-generation",
+    "seq2seq": "text2text-generation",
     "image-classification": "image-classification",
+    "tabular-classification": "tabular-classification",
+    "tabular-regression": "tabular-regression",
+    "embedding": "sentence-similarity",
+    "preference": "text-generation",
+    "reward": "text-classification",
 }
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _USES = {
     "text-classification": "It sorts texts into the labels it was trained on.",
+    "token-classification": "It tags words, or finds entities, of the types it was trained on.",
+    "question-answering": "It answers questions with passages of a text that comes with them.",
     "image-classification": "It sorts images into the labels it was trained on.",
+    "tabular-classification": "It sorts rows of a table into the labels it was trained on.",
+    "tabular-regression": "It predicts a number for rows of a table like those it was trained on.",
     "causal-lm": "It goes on with a text in the manner of its training text.",
     "chat": "It answers conversations in the manner of its training conversations.",
+    "seq2seq": "It writes targets, such as translations or summaries, for sources like those it was trained on.",
+    "embedding": "It makes vectors of texts; those that belong together, as in its training pairs, are close.",
+    "preference": "It answers more as the chosen answers of its training pairs do, and less as the rejected ones.",
+    "reward": "It scores answers: higher for what is like the chosen answers of its training pairs.",
 }
 _TRAINED_WITH = (
     "epochs",
@@ -145,12 +161,24 @@ def _intended_use(facts: RunFacts) -> str:
 
 def _usage(facts: RunFacts) -> str:
     short, place = _short(facts.task), "path/to/this/folder"
-    if short == "chat":
+    if short in ("chat", "preference"):
         call = 'model.chat([{"role": "user", "content": "Hello"}])'
         command = f"tunesmith chat {place}"
     elif facts.generates:
         call = 'model.generate("Once", max_new_tokens=100)'
         command = f'tunesmith generate {place} --prompt "Once" --max-new-tokens 100'
+    elif short == "embedding":
+        call = 'model.embed(["a text", "another text"])'
+        command = f"tunesmith predict {place} FILE"
+    elif short == "reward":
+        call = 'model.predict([{"prompt": "a question", "completion": "an answer"}])'
+        command = f"tunesmith predict {place} FILE"
+    elif short == "question-answering":
+        call = 'model.predict([{"question": "Who?", "context": "a text"}])'
+        command = f"tunesmith predict {place} FILE"
+    elif short.startswith("tabular-"):
+        call = 'model.predict([{"a column": 1.5, "another": "a name"}])'
+        command = f"tunesmith predict {place} FILE"
     else:
         example = '"picture.png"' if short == "image-classification" else '"a text"'
         call = f"model.predict([{example}])"
@@ -217,7 +245,7 @@ def _limitations(facts: RunFacts) -> str:
     lines = ["- It knows what its training rows and its base model taught it, mistakes and biases included."]
     if facts.generates:
         lines.append("- It writes what is likely, which need not be true.")
-    elif _short(facts.task) in _USES:
+    elif _short(facts.task).endswith("classification"):
         lines.append("- It answers every input with one of its labels, also where none fits.")
     if not facts.figures:
         lines.append("- Nobody has measured how good it is.")

@@ -8,10 +8,11 @@ A run of another version, or of a plugin that is no longer installed, may lack a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tunesmith.plugin import MetricSpec
 from tunesmith.tasks.base import Metric, Task
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DataFile", "Figure", "RunFacts", "duration", "figure_text", "read_facts", "rows_text", "size_text"]
 
-_SHARES = ("accuracy", "f1", "precision", "recall", "exact_match")
+_SHARES = ("accuracy", "f1", "precision", "recall", "exact_match", "number_match")
 """Metrics between 0 and 1, by the end of their name; people read them in percent."""
 _SPLITS = ("test", "validation", "train")
 
@@ -124,7 +125,8 @@ def read_facts(
     records = list(run.metrics())
     evaluations = tuple(record for record in records if record.get("kind") == "evaluation")
     task = _task(str(manifest.get("task", "")), registry)
-    metrics = tuple(getattr(task, "metrics", ()))
+    metrics: tuple[Metric, ...] = tuple(getattr(task, "metrics", ()))
+    metrics += _answer_metrics(evaluations, {metric.name for metric in metrics}, registry)
     model, data = _mapping(manifest.get("model")), _mapping(manifest.get("data"))
     return RunFacts(
         name=run.path.resolve().name,
@@ -231,6 +233,26 @@ def _before(manifest: Mapping[str, Any], evaluations: Sequence[Mapping[str, Any]
         return {str(split): _mapping(metrics) for split, metrics in told.items()}
     first = [record for record in evaluations if record.get("step") == 0]
     return {str(record.get("split")): _mapping(record.get("metrics")) for record in first}
+
+
+def _answer_metrics(
+    evaluations: Sequence[Mapping[str, Any]], known: Collection[str], registry: Registry | None
+) -> tuple[Metric, ...]:
+    """What is registered of the figures that the task itself does not know: those of generated answers."""
+    from tunesmith.errors import NotFoundError
+    from tunesmith.registry import get_registry
+
+    names = dict.fromkeys(str(name) for record in evaluations for name in _mapping(record.get("metrics")))
+    found = []
+    for name in (name for name in names if name not in known):
+        try:
+            spec = (registry or get_registry()).find("metric", name).spec
+        except NotFoundError:
+            continue
+        if isinstance(spec, MetricSpec):
+            up = spec.greater_is_better
+            found.append(Metric(name=name, greater_is_better=up, summary=spec.summary))
+    return tuple(found)
 
 
 def _task(name: str, registry: Registry | None) -> type[Task[Any, Any]] | None:

@@ -35,8 +35,8 @@ def sample_texts(
     """What the model says: freely at first, then to held-out prompts.
 
     A model of plain text begins the first sample by itself and goes on from the opening words of rows in the others; a
-    chat model answers conversations of rows. Rows are taken at even distances. Sampling is as the model's own settings
-    say, else from its plain distribution.
+    chat model answers conversations of rows, an encoder-decoder sources of rows. Rows are taken at even distances.
+    Sampling is as the model's own settings say, else from its plain distribution.
 
     Args:
         engine: answers for the model.
@@ -52,28 +52,31 @@ def sample_texts(
     passages = []
     for number, prompt in enumerate(_prompts(examples, count)):
         ids = tuple(model_task.prompt_tokens(prompt))
-        room = max_new_tokens if (context := getattr(engine, "context", None)) is None else context - len(ids)
-        if room < 1:
+        room = engine.room(len(ids)) if hasattr(engine, "room") else None
+        if room is not None and room < 1:
             passages.append((_caption(prompt), "(the prompt alone fills the model's context)"))
             continue
         request = GenerateRequest(
             prompt=ids,
-            max_new_tokens=min(max_new_tokens, room),
+            max_new_tokens=max_new_tokens if room is None else min(max_new_tokens, room),
             sampling=Sampling(seed=seed + number, **settings),
             stop_tokens=stop,
         )
         passages.append((_caption(prompt), "".join(token.text for token in engine.generate(request))))
     how = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in settings.items()) or "temperature 1"
-    return Text(title=TITLE, note=f"Drawn with {how}, seed {seed} and following.", passages=passages)
+    note = f"Drawn with {how}, seed {seed} and following."
+    if settings.get("temperature") == 0:
+        note = "Greedy: the likeliest token, again and again."
+    return Text(title=TITLE, note=note, passages=passages)
 
 
 def _prompts(examples: Sequence[Any], count: int) -> list[Any]:
-    chats = bool(examples) and hasattr(examples[0], "messages")
-    free: list[Any] = [] if chats else [""]
+    given = bool(examples) and (hasattr(examples[0], "messages") or hasattr(examples[0], "source"))
+    free: list[Any] = [] if given else [""]
     wanted = max(0, count - len(free))
     places = [place * len(examples) // wanted for place in range(wanted)] if examples else []
     prompts = [prompt_of(examples[place]) for place in places]
-    free += [_opening(prompt, place) if isinstance(prompt, str) else prompt for place, prompt in enumerate(prompts)]
+    free += prompts if given else [_opening(prompt, place) for place, prompt in enumerate(prompts)]
     return free[:count]
 
 

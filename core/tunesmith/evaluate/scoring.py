@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ import torch
 from torch import nn
 
 from tunesmith.engine.items import run_items
-from tunesmith.errors import DataError, ModelError
-from tunesmith.tasks.base import Encoded, Task
+from tunesmith.errors import DataError, ModelError, RecipeError
+from tunesmith.recipe.schema import EvaluateSection
+from tunesmith.tasks.base import Batch, Encoded, Task
 
 if TYPE_CHECKING:
     from tunesmith.engine import Model
+    from tunesmith.evaluate.answers import AnswerScores
     from tunesmith.registry import Registry
     from tunesmith.tasks.sections import Section
 
@@ -54,6 +57,7 @@ def evaluate_items(
     precision: str = "fp32",
     tokens_per_batch: int | None = None,
     rows_per_batch: int | None = None,
+    collate: Callable[[Sequence[Encoded]], Batch] | None = None,
 ) -> Evaluation:
     """Run items through the model and score what comes out.
 
@@ -67,6 +71,7 @@ def evaluate_items(
         precision: ``bf16`` computes under autocast, as training in bf16 does; anything else computes as loaded.
         tokens_per_batch: budget of a batch, padding included. Default: 4096; images: the task's rows.
         rows_per_batch: rows of a batch instead.
+        collate: makes a batch of items. Default: ``task.collate``.
 
     Raises:
         DataError: there is nothing to score.
@@ -86,6 +91,7 @@ def evaluate_items(
         precision=precision,
         tokens_per_batch=tokens_per_batch,
         rows_per_batch=rows_per_batch,
+        collate=collate,
     )
     aligned = [examples[item.row] for item in items]
     metrics = {name: float(value) for name, value in task.score(outputs, aligned).items()}
@@ -102,6 +108,10 @@ def evaluate(
     label_separator: str | None = None,
     text_unit: str | None = None,
     tokens_per_batch: int | None = None,
+    generate: int = 0,
+    metrics: Sequence[str] = (),
+    answer_tokens: int = 128,
+    tokenize: str = "13a",
     registry: Registry | None = None,
 ) -> Evaluation:
     """Score a loaded model on labelled rows.
@@ -117,16 +127,27 @@ def evaluate(
         label_separator: a row may have several labels, separated by this.
         text_unit: plain text: ``file``, ``paragraph`` or ``line`` is one document.
         tokens_per_batch: see :func:`evaluate_items`.
+        generate, metrics, answer_tokens, tokenize: as in ``evaluate`` of a recipe: how many rows to answer, and how
+            their answers are scored.
         registry: where readers and datasets are looked up. Default: the process's registry.
 
     Raises:
         DataError: files or rows cannot be used, a label that training never saw, or nothing to score.
         ModelError: the model has no labels to score by.
+        RecipeError: a metric that is not there, or that cannot be computed.
     """
     from tunesmith.data import read_split
     from tunesmith.registry import get_registry
 
     task = model.definition
+    settings = _answer_settings(
+        task,
+        registry or get_registry(),
+        generate=generate,
+        metrics=list(metrics),
+        answer_tokens=answer_tokens,
+        tokenize=tokenize,
+    )
     given = {
         "columns": None if columns is None else dict(columns),
         "format": format,
@@ -153,11 +174,57 @@ def evaluate(
         evaluation = evaluate_items(
             model.module, task, items, examples, device=model.device, tokens_per_batch=tokens_per_batch
         )
+        scores = None
+        if settings.generate:
+            scores = _answer(model, items, examples, settings, registry or get_registry())
+        notes = [note for note in task.notes if note not in earlier]
         return Evaluation(
-            evaluation.metrics,
+            evaluation.metrics | (scores.metrics if scores else {}),
             evaluation.outputs,
             evaluation.examples,
             rows=evaluation.rows,
-            notes=tuple(note for note in task.notes if note not in earlier),
-            sections=tuple(task.sections(evaluation.outputs, evaluation.examples)),
+            notes=(*notes, *(scores.notes if scores else ())),
+            sections=(
+                *task.sections(evaluation.outputs, evaluation.examples),
+                *task.inspect(model.module, items, examples),
+                *([scores.section()] if scores else []),
+            ),
         )
+
+
+def _answer_settings(task: Task[Any, Any], registry: Registry, **asked: Any) -> EvaluateSection:
+    from pydantic import ValidationError
+
+    from tunesmith.evaluate.answers import resolve_metrics
+
+    try:
+        section = EvaluateSection.model_validate(asked)
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise RecipeError(
+            f"{key} cannot be {asked.get(key)!r}",
+            given=f"{key}: {asked.get(key)!r}",
+            expected=error.errors()[0]["msg"],
+            fix=f"see evaluate.{key} in the reference of the recipe",
+        ) from error
+    return resolve_metrics(section, task, registry)
+
+
+def _answer(
+    model: Model, items: Sequence[Encoded], examples: Sequence[Any], section: EvaluateSection, registry: Registry
+) -> AnswerScores:
+    from tunesmith.evaluate.answers import Examiner
+
+    task = model.definition
+    examiner = Examiner(section, task, registry)
+    rows = examiner.choose(task, items, examples)
+    if not rows:
+        raise DataError(
+            "there is nothing to compare generated answers with",
+            given=f"{len(examples):,} rows, none with a reference answer",
+            expected="rows that end with an answer",
+            fix="ask for no generated answers: generate=0",
+        )
+    notes = examiner.rehearse(task, rows)
+    scores = examiner.measure(task, model.module, rows, device=model.device)
+    return dataclasses.replace(scores, notes=(*notes, *scores.notes))

@@ -91,3 +91,8 @@ def talker(writer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def byte_tokens() -> PreTrainedTokenizerFast:
+    return byte_tokenizer()

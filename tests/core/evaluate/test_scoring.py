@@ -207,6 +207,9 @@ class Parrot:
 
     context = 12
 
+    def room(self, prompt: int) -> int:
+        return self.context - prompt
+
     def generate(self, request: GenerateRequest) -> Any:
         self.last = request
         yield Token(id=1, text=f"{list(request.prompt)} seed {request.sampling.seed}", logprob=0.0)

@@ -12,10 +12,11 @@ import base64
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tunesmith.evaluate.facts import RunFacts, duration, figure_text, read_facts, rows_text
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tunesmith.registry import Registry
     from tunesmith.runs import Run
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["page_environment", "render_report", "write_report"]
 
 LONGEST_TEXT = 2000
 """Characters of a cell or passage that are shown; the count of the rest is."""
@@ -80,7 +81,7 @@ def render_report(
     facts = read_facts(run, before=before, registry=registry)
     loss, small = curves(facts)
     page: str = (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             facts=facts,
@@ -97,9 +98,14 @@ def render_report(
     return page
 
 
-def _environment() -> Environment:
+@cache
+def page_environment(*packages: str) -> Environment:
+    """What pages are drawn with; ``packages`` have templates of their own beside the report's.
+
+    Made once: compiling the templates takes longer than drawing a page.
+    """
     environment = Environment(
-        loader=PackageLoader("tunesmith.evaluate.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "tunesmith.evaluate.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
