@@ -3,7 +3,9 @@
 """Recipe in, run out: the job, the loop, checkpoints and the strategy seam."""
 
 from tunesmith.training.job import train
+from tunesmith.training.replay import Replay, replay
 from tunesmith.training.strategy import Strategy
 from tunesmith.training.telling import Observer
+from tunesmith.training.verify import Verification, verify
 
-__all__ = ["Observer", "Strategy", "train"]
+__all__ = ["Observer", "Replay", "Strategy", "Verification", "replay", "train", "verify"]

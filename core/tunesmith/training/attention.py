@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 __all__ = ["fit_attention"]
@@ -23,7 +24,7 @@ SHORT = 320
 beyond, the L × L weights begin to cost memory."""
 
 
-def fit_attention(model: nn.Module, lengths: Sequence[int], device: torch.device) -> str | None:
+def fit_attention(model: nn.Module, lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> str | None:
     """Set how ``model`` computes attention while it trains.
 
     A function of its arguments alone, so that a repeated or resumed job computes in the same way.

@@ -4,13 +4,13 @@
 
 A checkpoint is written into a hidden folder, flushed to disk, and renamed into place; a folder named
 ``step-00000120`` is therefore whole. Its ``state.json`` holds a digest of every other file, so that damage done
-later is found before it is trained on. Tensors are safetensors; nothing is pickled.
+later is found before it is trained on: a job then goes on from the checkpoint before. Tensors are safetensors; nothing
+is pickled. Names and digests are in ``runs/checkpoints.py``.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
@@ -23,13 +23,22 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tunesmith.errors import RunError
-from tunesmith.runs import file_digest, usual_permissions, writing
+from tunesmith.runs import (
+    checkpoint_damage,
+    complete_checkpoints,
+    file_digest,
+    flush_folder,
+    usual_permissions,
+    writing,
+)
+from tunesmith.runs.checkpoints import STATE, checkpoint_state, state_text
+from tunesmith.training.masters import MasterAdamW, full_precision
 from tunesmith.training.optimizer import optimizer_tensors, restore_optimizer
+from tunesmith.training.randomness import random_tensors, restore_random
 
-__all__ = ["Progress", "latest_checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Progress", "checkpoint_path", "load_checkpoint", "load_newest", "prune_checkpoints", "save_checkpoint"]
 
 _WEIGHTS, _OPTIMIZER, _RANDOM = "weights.safetensors", "optimizer.safetensors", "random.safetensors"
-_STATE = "state.json"
 
 
 @dataclass(slots=True)
@@ -43,6 +52,7 @@ class Progress:
         stale: evaluations since then.
         seconds: training time so far, over all sessions.
         done: patience has run out: no step follows, however often the job is resumed.
+        logged: bytes of ``metrics.jsonl`` up to here; what a killed job wrote behind them is made again.
     """
 
     step: int = 0
@@ -51,6 +61,12 @@ class Progress:
     stale: int = 0
     seconds: float = 0.0
     done: bool = False
+    logged: int = 0
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step is, in the run's folder of checkpoints."""
+    return folder / f"step-{step:08d}"
 
 
 def save_checkpoint(
@@ -61,38 +77,81 @@ def save_checkpoint(
     Raises:
         OutputError: the disk is full or read-only. Earlier checkpoints are untouched.
     """
-    final = folder / f"step-{progress.step:08d}"
+    final = checkpoint_path(folder, progress.step)
     if final.exists():
         return final
     partial = folder / f".{final.name}.partial"
     with writing(final):
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            flush_folder(folder.parent)
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial.mkdir()
         try:
-            _write_tensors(partial / _WEIGHTS, _moving_tensors(model))
+            with full_precision(optimizer):
+                _write_tensors(partial / _WEIGHTS, _moving_tensors(model))
             _write_tensors(partial / _OPTIMIZER, optimizer_tensors(model, optimizer))
-            _write_tensors(partial / _RANDOM, _random_tensors(model))
+            _write_tensors(partial / _RANDOM, random_tensors(next(model.parameters()).device))
             digests = {name: file_digest(partial / name) for name in (_WEIGHTS, _OPTIMIZER, _RANDOM)}
-            state = {"format": 1, "progress": asdict(progress), "files": digests}
-            (partial / _STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+            (partial / STATE).write_text(state_text(asdict(progress), digests), encoding="utf-8")
             usual_permissions(partial)
             for path in partial.iterdir():
                 _flush(path)
-            _flush(partial)
+            flush_folder(partial)
             os.replace(partial, final)
-            _flush(folder)
+            flush_folder(folder)
         except OSError:
             shutil.rmtree(partial, ignore_errors=True)  # half a checkpoint only fills a full disk
             raise
-    for old in _complete(folder)[:-keep]:
-        shutil.rmtree(old)
+    prune_checkpoints(folder, keep)
     return final
 
 
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint, or None."""
-    complete = _complete(folder)
-    return complete[-1] if complete else None
+def prune_checkpoints(folder: Path, keep: int) -> None:
+    """Remove all but the newest ``keep``, and what a process that was killed while saving or deleting left behind.
+
+    Raises:
+        OutputError: the disk is read-only.
+    """
+    with writing(folder):
+        for old in complete_checkpoints(folder)[:-keep]:
+            os.replace(old, folder / f".{old.name}.old")  # one half deleted must not look like one that is damaged
+        for leftover in folder.glob(".step-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def load_newest(
+    folder: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[Progress | None, tuple[str, ...]]:
+    """Go back to the newest checkpoint whose every byte is as it was written.
+
+    Damaged ones are renamed to ``damaged-step-…``, since their steps are done and saved again.
+
+    Returns:
+        How far the job was, or None where there is no checkpoint yet; and what people must know, as sentences.
+
+    Raises:
+        RunError: there are checkpoints, and none is whole; or they are of another model. Nothing was changed.
+    """
+    damaged: dict[Path, str] = {}
+    for path in reversed(complete_checkpoints(folder)):
+        damage = checkpoint_damage(path)
+        if damage is None:
+            progress = _load(path, model, optimizer)
+            break
+        damaged[path] = damage
+    else:
+        if damaged:
+            raise _none_whole(folder, damaged)
+        return None, ()
+    for bad in damaged:
+        with writing(bad):
+            os.replace(bad, _free(folder / f"damaged-{bad.name}"))
+    return progress, tuple(
+        f"the checkpoint {bad.name} is damaged ({damage}) and was set aside as damaged-{bad.name}; "
+        f"the job goes on from {path.name}"
+        for bad, damage in damaged.items()
+    )
 
 
 def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
@@ -101,16 +160,18 @@ def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Opti
     Raises:
         RunError: a file is missing or damaged, or the checkpoint is of another model.
     """
-    try:
-        state = json.loads((path / _STATE).read_text(encoding="utf-8"))
-        digests, progress = state["files"], Progress(**state["progress"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, f"{_STATE} cannot be read ({error})") from error
-    for name, digest in digests.items():
-        if not (path / name).is_file():
-            raise _damaged(path, f"{name} is missing")
-        if file_digest(path / name) != digest:
-            raise _damaged(path, f"{name} has changed since it was written")
+    damage = checkpoint_damage(path)
+    if damage is not None:
+        raise RunError(
+            f"the checkpoint {path} is damaged",
+            given=damage,
+            expected="the files as written",
+            fix="resume from another checkpoint of the run",
+        )
+    return _load(path, model, optimizer)
+
+
+def _load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
     weights = load_file(path / _WEIGHTS)
     moving = _moving_tensors(model)
     if weights.keys() != moving.keys():
@@ -121,15 +182,14 @@ def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Opti
             expected=f"{len(moving)} tensors; differing: {', '.join(odd[:3])}",
             fix="resume with the recipe the run was started with",
         )
-    with torch.no_grad():
-        for name, tensor in moving.items():
+    with torch.no_grad(), full_precision(optimizer):
+        for name, tensor in _moving_tensors(model).items():
             tensor.copy_(weights[name])
+    if isinstance(optimizer, MasterAdamW):
+        optimizer.round()
     restore_optimizer(model, optimizer, load_file(path / _OPTIMIZER))
-    random = load_file(path / _RANDOM)
-    torch.set_rng_state(random["cpu"])
-    if "cuda" in random and torch.cuda.is_available():
-        torch.cuda.set_rng_state(random["cuda"])
-    return progress
+    restore_random(load_file(path / _RANDOM))
+    return Progress(**checkpoint_state(path)["progress"])
 
 
 def _moving_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -137,13 +197,6 @@ def _moving_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     tensors = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
     saved = model.state_dict(keep_vars=True).keys()
     tensors.update({name: buffer for name, buffer in model.named_buffers() if name in saved})
-    return tensors
-
-
-def _random_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    tensors = {"cpu": torch.get_rng_state()}
-    if next(model.parameters()).is_cuda:
-        tensors["cuda"] = torch.cuda.get_rng_state()
     return tensors
 
 
@@ -155,21 +208,20 @@ def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         raise OSError(int(number[1]) if number else errno.EIO, str(error), str(path)) from error
 
 
-def _complete(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.glob("step-*") if (path / _STATE).is_file())
-
-
 def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
-def _damaged(path: Path, reason: str) -> RunError:
-    others = [other.name for other in _complete(path.parent) if other != path]
-    remedy = f"delete {path} to resume from {others[-1]}" if others else "start the job again with another output"
-    return RunError(f"the checkpoint {path} is damaged", given=reason, expected="the files as written", fix=remedy)
+def _free(path: Path) -> Path:
+    numbered = (path.with_name(f"{path.name}-{number}") for number in range(2, 1000))
+    return next(place for place in (path, *numbered) if not place.exists())
+
+
+def _none_whole(folder: Path, damaged: dict[Path, str]) -> RunError:
+    return RunError(
+        f"no checkpoint in {folder} is whole",
+        given="; ".join(f"{path.name}: {damage}" for path, damage in damaged.items()),
+        expected="at least one as it was written",
+        fix=["bring the files back from a copy", f"or delete {folder}: the run then starts again at its first step"],
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.data import batch_order, split_batch
+from tunesmith.data.mixing import Mixture
 from tunesmith.errors import DataError
 
 __all__ = ["Feed"]
@@ -28,11 +29,12 @@ class Feed:
         max_steps: upper bound of steps, or None.
         accumulate: parts a step is computed in.
         seed: order of the items, together with the epoch.
+        mixture: how often each epoch sees each item. Default: once.
     """
 
     def __init__(
         self,
-        lengths: Sequence[int],
+        lengths: Sequence[int] | NDArray[np.int64],
         *,
         tokens: int | None,
         rows: int | None,
@@ -40,6 +42,7 @@ class Feed:
         max_steps: int | None,
         accumulate: int,
         seed: int,
+        mixture: Mixture | None = None,
     ) -> None:
         if not len(lengths):
             raise DataError(
@@ -50,22 +53,36 @@ class Feed:
             )
         self._lengths = np.asarray(lengths, dtype=np.int64)
         self._tokens, self._rows, self._seed, self._parts = tokens, rows, seed, accumulate
+        self._mixture = mixture
         self._cached: tuple[int, list[NDArray[np.int64]]] | None = None
         sizes = [len(self._order(epoch)) for epoch in range(math.ceil(epochs))]
+        if not all(sizes):
+            raise DataError(
+                "data.weights leave an epoch without any row",
+                given=f"no row in epoch {sizes.index(0) + 1}",
+                expected="weights with which every epoch sees at least one row",
+                fix="raise the weights; 1 sees each row once an epoch",
+            )
         sizes[-1] = max(1, round(sizes[-1] * (epochs - (len(sizes) - 1))))
         self._ends = list(_running(sizes))
         self.total_steps = min(self._ends[-1], max_steps or self._ends[-1])
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
         if self._cached is None or self._cached[0] != epoch:
-            order = batch_order(self._lengths, tokens=self._tokens, rows=self._rows, seed=self._seed, epoch=epoch)
-            self._cached = (epoch, order)
+            seen = None if self._mixture is None else self._mixture.items(epoch)
+            lengths = self._lengths if seen is None else self._lengths[seen]
+            order = batch_order(lengths, tokens=self._tokens, rows=self._rows, seed=self._seed, epoch=epoch)
+            self._cached = (epoch, order if seen is None else [seen[batch] for batch in order])
         return self._cached[1]
 
     def _place(self, step: int) -> tuple[int, int]:
         """Epoch of a 0-based step, and its batch in that epoch."""
         epoch = next(index for index, end in enumerate(self._ends) if step < end)
         return epoch, step - (self._ends[epoch - 1] if epoch else 0)
+
+    def epoch(self, number: int) -> list[NDArray[np.int64]]:
+        """The batches of the 0-based epoch, in order; also those behind the job's end."""
+        return self._order(number)
 
     def batch(self, step: int) -> NDArray[np.int64]:
         """Items of the 0-based step."""

@@ -18,13 +18,14 @@ from tunesmith.data import Splits
 from tunesmith.engine import NativeEngine
 from tunesmith.evaluate import Evaluation, evaluate_items, sample_texts, write_card, write_report
 from tunesmith.models import find_model_by_name
-from tunesmith.plugin import Evaluated, RunFinished
+from tunesmith.plugin import Evaluated, RunFinished, RunNote
 from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry
-from tunesmith.runs import Run
+from tunesmith.runs import Run, artefact_digests
 from tunesmith.tasks.base import Encoded, Task
 from tunesmith.tasks.rendering import open_task
 from tunesmith.tasks.sections import Section
+from tunesmith.training.answering import Answering
 from tunesmith.training.checkpoint import Progress
 from tunesmith.training.prepare import Work
 from tunesmith.training.telling import Teller
@@ -53,6 +54,12 @@ def finish(
             rows_per_batch=recipe.train.rows_per_batch,
         )
     metrics = {split: evaluation.metrics for split, evaluation in evaluations.items()}
+    answering = Answering.of(recipe, task, splits, items)
+    answers = {} if answering is None else answering.measure_all(task, model, device=device)
+    for split, scores in answers.items():
+        metrics[split] |= scores.metrics
+        for note in scores.notes:
+            tell(RunNote(run=str(run.path), message=f"{split}: {note}"))
     if "test" in evaluations:
         tell(Evaluated(run=str(run.path), step=progress.step, split="test", metrics=metrics["test"], best=False))
     run.update(
@@ -63,9 +70,11 @@ def finish(
         before=before,
     )
     sections = _sections(task, model, recipe, evaluations, splits, items)
+    shown = next((answers[split] for split in ("test", "validation") if split in answers), None)
+    sections += [] if shown is None else [shown.section()]
     write_card(run)
     write_report(run, sections=sections)
-    run.update(status="finished")
+    run.update(status="finished", artefacts=artefact_digests(run.path))
     tell(
         RunFinished(
             run=str(run.path), status="finished", steps=progress.step, metrics=metrics, seconds=progress.seconds
@@ -88,9 +97,9 @@ def _sections(
         rows = getattr(splits, split)
         outputs = evaluations[split].outputs
         sections += task.sections(outputs, [rows[item.row] for item in items[split]])
+        sections += task.inspect(model.eval(), items[split], rows)
     if task.generates and recipe.evaluate.samples:
-        language: Any = task  # tasks that generate have a tokenizer beside the common contract
-        engine = NativeEngine(model, language.tokenizer)
+        engine = NativeEngine.of(task, model)
         rows = splits.test or splits.validation or splits.train
         sections.append(
             sample_texts(

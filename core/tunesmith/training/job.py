@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
-
-import torch
 
 from tunesmith._plugins import get_host
 from tunesmith.errors import OutputError, RunError, StoppedError
@@ -19,18 +18,26 @@ from tunesmith.plugin import RunFinished, RunNote, RunStarted
 from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry
 from tunesmith.runs import Run
-from tunesmith.training.checkpoint import Progress, latest_checkpoint, load_checkpoint
+from tunesmith.training.checkpoint import Progress, checkpoint_path, load_newest, prune_checkpoints
+from tunesmith.training.conditions import (
+    changed_conditions,
+    refuse_other_inputs,
+    refuse_other_recipe,
+    same_threads,
+)
 from tunesmith.training.finish import finish
 from tunesmith.training.heap import kept_memory
 from tunesmith.training.keeper import Keeper
 from tunesmith.training.loop import Job, run_steps
 from tunesmith.training.optimizer import make_optimizer
+from tunesmith.training.outlook import look_ahead, memory_explained, refuse_too_large
 from tunesmith.training.prepare import Work, prepare
+from tunesmith.training.randomness import own_random_state, seed_all
 from tunesmith.training.resolve import refuse_changes
 from tunesmith.training.strategy import Strategy
 from tunesmith.training.telling import Observer, Teller
 
-__all__ = ["train"]
+__all__ = ["start", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +48,7 @@ def train(
     resume: str | Path | None = None,
     observers: Sequence[Observer] = (),
     stop: Flag | None = None,
+    force: bool = False,
 ) -> Run:
     """Do the job a recipe describes.
 
@@ -53,43 +61,77 @@ def train(
             the same weights, bit for bit, as if it had never stopped.
         observers: called with every :class:`tunesmith.plugin.Event`, between steps.
         stop: set it (from a signal handler, another thread) to save a checkpoint and stop after the step.
+        force: start although the job is estimated to need more memory than there is.
 
     Returns:
         The finished run.
 
     Raises:
-        TunesmithError: see :mod:`tunesmith.errors`; ``StoppedError`` after ``stop``, with the work saved.
+        TunesmithError: see :mod:`tunesmith.errors`; ``StoppedError`` after ``stop``, with the work saved;
+            ``TooLargeError`` before anything was written.
     """
-    run = None
     if resume is not None:
-        run, recipe = _take_up(resume, recipe)
-    elif recipe is None:
+        run, stored = _take_up(resume, recipe)
+        return start(stored, run=run, observers=observers, stop=stop, force=force)
+    if recipe is None:
         raise TypeError("train() needs a recipe, or resume=RUN")
-    elif not isinstance(recipe, Recipe):
+    if not isinstance(recipe, Recipe):
         raise TypeError(
             f"train() takes a Recipe, given {type(recipe).__name__}: "
             "read_recipe(path) makes one of a file, parse_recipe(mapping) of plain data"
         )
-    else:
+    return start(recipe, observers=observers, stop=stop, force=force)
+
+
+def start(
+    recipe: Recipe,
+    *,
+    run: Run | None = None,
+    like: Run | None = None,
+    observers: Sequence[Observer] = (),
+    stop: Flag | None = None,
+    force: bool = False,
+) -> Run:
+    """What :func:`train` does once it is known what to do.
+
+    Args:
+        recipe: of ``run``, where one is resumed.
+        run: go on with this one.
+        like: do what this one did: its inputs must be what they were.
+        observers: as of ``train``.
+        stop: as of ``train``.
+        force: as of ``train``.
+    """
+    if run is None:
         Run.check_free(recipe.output)
     registry = get_registry()
     strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe.train)  # type: ignore[operator]
-    with _own_random_state(recipe.train.seed, strategy.device), kept_memory():
-        work = prepare(recipe, strategy, registry)
+    earlier = run or like
+    with own_random_state(recipe.train.seed, strategy.device), kept_memory(), same_threads(earlier):
+        with memory_explained():
+            work = prepare(recipe, strategy, registry)
+            outlook = look_ahead(work)
+        if outlook is not None:
+            work = replace(work, facts={**work.facts, "memory": outlook.sentence})
+            if not force:
+                refuse_too_large(outlook)
+        now = work.manifest()
+        if earlier is not None:
+            refuse_other_inputs(earlier, now, doing="resumed" if earlier is run else "repeated")
         resumed = run is not None
         if run is None:
-            run = Run.create(recipe.output, work.recipe)
-            run.update(**work.manifest())
-        else:
-            _refuse_other_inputs(run, work.manifest())
-        with run.locked(), _outcome_in_manifest(run):
-            _carry_out(work, run, resumed, observers, stop or Flag())
+            run = Run.create(recipe.output, work.recipe, now)
+        with run.locked(), _outcome_in_manifest(run), memory_explained(work, outlook, run.path):
+            _carry_out(work, run, _other_conditions(run, now) if resumed else None, observers, stop or Flag())
     return run
 
 
 def _take_up(folder: str | Path, recipe: Recipe | None) -> tuple[Run, Recipe]:
     run = Run.open(folder)
     stored = run.recipe()
+    with run.locked():
+        pass  # refused before minutes are spent on reading, where another process works on the run
+    refuse_other_recipe(run, stored)
     if recipe is not None:
         refuse_changes(recipe, stored, str(run.path))
     if run.manifest.get("status") == "finished":
@@ -102,17 +144,31 @@ def _take_up(folder: str | Path, recipe: Recipe | None) -> tuple[Run, Recipe]:
     return run, stored
 
 
-def _carry_out(work: Work, run: Run, resumed: bool, observers: Sequence[Observer], stop: Flag) -> None:
-    """Train, from the start or from the last checkpoint, and finish."""
+def _other_conditions(run: Run, now: Mapping[str, Any]) -> tuple[str, ...]:
+    changed = changed_conditions(run.manifest, now)
+    if not changed:
+        return ()
+    listed = ", ".join(f"{name} {before} → {after}" for name, (before, after) in changed.items())
+    return (
+        f"resumed under other conditions than the run was started under ({listed}); "
+        "the weights will be close to those of a job that never stopped, not equal bit for bit",
+    )
+
+
+def _carry_out(
+    work: Work, run: Run, resumed: tuple[str, ...] | None, observers: Sequence[Observer], stop: Flag
+) -> None:
+    """Train, from the start (``resumed`` is None) or from the newest whole checkpoint, and finish."""
     recipe, path = work.recipe, str(run.path)
     optimizer = make_optimizer(work.model, recipe.train)
-    torch.manual_seed(recipe.train.seed)  # whatever building drew, training starts from the seed
-    checkpoint = latest_checkpoint(run.checkpoint_folder) if resumed else None
-    progress = Progress()
-    if checkpoint is not None:
-        progress = load_checkpoint(checkpoint, model=work.model, optimizer=optimizer)
-    if resumed:
-        run.truncate_metrics(progress.step)
+    seed_all(recipe.train.seed)  # whatever building drew, training starts from the seed
+    progress, notes = Progress(), resumed or ()
+    if resumed is not None:
+        found, damage = load_newest(run.checkpoint_folder, model=work.model, optimizer=optimizer)
+        notes += damage
+        progress = found or progress  # none: an earlier session died before its first checkpoint
+        run.truncate_metrics(progress.logged)
+        prune_checkpoints(run.checkpoint_folder, recipe.train.keep_checkpoints)
         run.update(status="running", error=None)
     tell = Teller(run, observers, get_host(), log_every=recipe.train.log_every)
     job = Job(work, optimizer, progress)
@@ -127,7 +183,11 @@ def _carry_out(work: Work, run: Run, resumed: bool, observers: Sequence[Observer
             unit="tokens" if work.task.default_rows_per_batch is None else "rows",
         )
     )
-    if not run.metrics():  # also when an earlier session of the job died before it came this far
+    if progress.step:
+        keeper.saved(checkpoint_path(run.checkpoint_folder, progress.step))
+    for note in notes:
+        tell(RunNote(run=path, message=note))
+    if not progress.step:
         for note in (*work.splits.notes, *work.task.notes):
             tell(RunNote(run=path, message=note))
         keeper.before()
@@ -154,31 +214,3 @@ def _outcome_in_manifest(run: Run) -> Iterator[None]:
         with suppress(OutputError):  # the disk that failed the job may refuse this as well
             run.update(status="failed", error=str(error) or type(error).__name__)
         raise
-
-
-@contextmanager
-def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Dropout and initial weights draw from PyTorch's global generator: seed it, and give it back as it was."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def _refuse_other_inputs(run: Run, now: dict[str, Any]) -> None:
-    """Resuming on other data or another base model would end in weights that no recipe describes."""
-    stored = run.manifest
-    before, after = ({file["name"]: file["sha256"] for file in facts["data"]["files"]} for facts in (stored, now))
-    changes = []
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            change = "is new" if name not in before else "is gone" if name not in after else "changed"
-            changes.append(f"{name} {change}")
-    if stored["model"]["digest"] != now["model"]["digest"]:
-        changes.append(f"the weights of {now['model']['name']} changed")
-    if changes:
-        raise RunError(
-            f"{run.path} cannot be resumed: its inputs are not what they were",
-            given="; ".join(changes),
-            expected="the files the run was started with",
-            fix="bring them back, or start a new run with another output",
-        )

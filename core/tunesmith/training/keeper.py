@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 
-from tunesmith.evaluate import Evaluation, evaluate_items
+from tunesmith.evaluate import evaluate_items
 from tunesmith.models import save_model
-from tunesmith.plugin import CheckpointSaved, Evaluated, StepDone
+from tunesmith.plugin import CheckpointSaved, Evaluated, RunNote, StepDone
 from tunesmith.runs import Run
 from tunesmith.tasks.rendering import save_task
+from tunesmith.training.answering import Answering
 from tunesmith.training.checkpoint import save_checkpoint
 from tunesmith.training.loop import Edges, Job, StepResult
+from tunesmith.training.masters import full_precision
 from tunesmith.training.prepare import Work
 from tunesmith.training.resolve import deciding_metric
 from tunesmith.training.telling import Teller
@@ -30,6 +32,11 @@ class Keeper:
     job: Job
     tell: Teller
     stop: Flag
+    _answering: Answering | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        work = self.job.work
+        self._answering = Answering.of(work.recipe, work.task, work.splits, work.items)
 
     @property
     def _work(self) -> Work:
@@ -45,7 +52,7 @@ class Keeper:
             return
         split = "test" if self._work.items["test"] else "validation"
         if self._work.items[split]:
-            metrics = self._measure(split).metrics
+            metrics = self._measure(split)
             self.tell(Evaluated(run=str(self.run.path), step=0, split=split, metrics=metrics, best=False))
 
     def before_metrics(self) -> dict[str, dict[str, float]]:
@@ -56,17 +63,21 @@ class Keeper:
             if record["kind"] == "evaluation" and record["step"] == 0
         }
 
+    def saved(self, checkpoint: Path) -> None:
+        """Say that there is a checkpoint. Said again on resuming: who saved it may have died before saying so."""
+        self.tell(CheckpointSaved(run=str(self.run.path), step=self.job.progress.step, path=str(checkpoint)))
+
     def settle(self) -> None:
         """The weights that become the model, where no evaluation chose them."""
-        if not self._choosing():
+        if not self._choosing() or self.job.progress.best is None:
             self._save_model()
 
     def _choosing(self) -> bool:
         return bool(self._work.items["validation"]) and self._work.recipe.evaluate.keep == "best"
 
-    def _measure(self, split: str) -> Evaluation:
+    def _measure(self, split: str) -> dict[str, float]:
         section = self._work.recipe.train
-        return evaluate_items(
+        evaluation = evaluate_items(
             self._work.model,
             self._work.task,
             self._work.items[split],
@@ -75,7 +86,26 @@ class Keeper:
             precision=section.precision,
             tokens_per_batch=section.tokens_per_batch,
             rows_per_batch=section.rows_per_batch,
+            collate=self._work.collate,
         )
+        return evaluation.metrics | self._answer(split)
+
+    def _answer(self, split: str) -> dict[str, float]:
+        """Figures of generated answers, where the recipe asks for them."""
+        if self._answering is None:
+            return {}
+        scores = self._answering.measure(
+            split,
+            self._work.task,
+            self._work.model,
+            device=self._work.strategy.device,
+            precision=self._work.recipe.train.precision,
+        )
+        if scores is None:
+            return {}
+        for note in scores.notes:
+            self.tell(RunNote(run=str(self.run.path), message=f"step {self.job.progress.step}, {split}: {note}"))
+        return scores.metrics
 
     def _stepped(self, result: StepResult, rate: float, seconds: float) -> None:
         step = self.job.progress.step
@@ -98,13 +128,15 @@ class Keeper:
         if not self._work.items["validation"]:
             return False
         progress, section = self.job.progress, self._work.recipe.evaluate
-        metrics = self._measure("validation").metrics
+        metrics = self._measure("validation")
         decider = deciding_metric(self._work.recipe, self._work.task)
-        value = metrics[decider.name]
-        better = progress.best is None or (
-            value > progress.best if decider.greater_is_better else value < progress.best
+        value = metrics.get(decider.name)
+        better = value is not None and (
+            progress.best is None or (value > progress.best if decider.greater_is_better else value < progress.best)
         )
-        if better:
+        if value is None:  # a metric of the answers failed, and said so: the job neither gains nor loses patience
+            pass
+        elif better:
             progress.best, progress.best_step, progress.stale = value, progress.step, 0
             if self._choosing():
                 self._save_model()
@@ -116,6 +148,7 @@ class Keeper:
         return section.patience is not None and progress.stale >= section.patience
 
     def _checkpoint(self) -> Path:
+        self.job.progress.logged = self.run.flush_metrics()
         path = save_checkpoint(
             self.run.checkpoint_folder,
             model=self._work.model,
@@ -123,9 +156,10 @@ class Keeper:
             progress=self.job.progress,
             keep=self._work.recipe.train.keep_checkpoints,
         )
-        self.tell(CheckpointSaved(run=str(self.run.path), step=self.job.progress.step, path=str(path)))
+        self.saved(path)
         return path
 
     def _save_model(self) -> None:
-        save_model(self._work.model, self.run.model_folder, getattr(self._work.task, "tokenizer", None))
+        with full_precision(self.job.optimizer):
+            save_model(self._work.model, self.run.model_folder, getattr(self._work.task, "tokenizer", None))
         save_task(self._work.task, self.run.model_folder)

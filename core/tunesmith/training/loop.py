@@ -26,7 +26,9 @@ from torch import nn
 from tunesmith.errors import NonFiniteLossError
 from tunesmith.models.methods import training_mode
 from tunesmith.tasks.base import Batch
+from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.training.checkpoint import Progress
+from tunesmith.training.coupled import coupled_backward
 from tunesmith.training.precision import autocast
 from tunesmith.training.prepare import Work
 from tunesmith.training.schedule import rate_at
@@ -93,7 +95,7 @@ def run_steps(job: Job, edges: Edges) -> bool:
             schedule=section.schedule,
         )
         batch = work.strategy.share(work.feed.batch(progress.step))
-        parts = [work.task.collate([work.items["train"][index] for index in part]) for part in work.feed.parts(batch)]
+        parts = [work.collate([work.items["train"][index] for index in part]) for part in work.feed.parts(batch)]
         result = take_step(job, parts, rate)
         seconds = time.perf_counter() - started
         progress.step += 1
@@ -122,13 +124,7 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     work, section, device = job.work, job.work.recipe.train, job.work.strategy.device
     here = sum(part.targets for part in parts)
     targets = work.strategy.total(torch.tensor(float(here), device=device))
-    loss = torch.zeros((), device=device)
-    for part in parts:
-        part = part.to(device)
-        with autocast(section.precision, device):
-            share = work.task.loss(work.model, part) / targets
-        share.backward()  # type: ignore[no-untyped-call]
-        loss += share.detach()
+    loss = _backward(job, parts, targets)
     moving = [parameter for parameter in work.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
     result = StepResult(work.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
@@ -143,12 +139,27 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     return result
 
 
+def _backward(job: Job, parts: Sequence[Batch], targets: torch.Tensor) -> torch.Tensor:
+    """Add the step's gradient to the weights' ``grad``; gives the step's loss here, a scalar without a graph."""
+    work, device, precision = job.work, job.work.strategy.device, job.work.recipe.train.precision
+    if len(parts) > 1 and isinstance(work.task, CoupledTask) and work.task.couples:
+        return coupled_backward(work.task, work.model, parts, targets=targets, device=device, precision=precision)
+    loss = torch.zeros((), device=device)
+    for part in parts:
+        part = part.to(device)
+        with autocast(precision, device):
+            share = work.task.loss(work.model, part) / targets
+        share.backward()  # type: ignore[no-untyped-call]
+        loss += share.detach()
+    return loss
+
+
 def _not_finite(job: Job, parts: Sequence[Batch], result: StepResult, rate: float) -> NonFiniteLossError:
     origins = [job.work.splits.train[row].origin for part in parts for row in part.rows]
     shown = ", ".join(str(origin) for origin in origins[:8]) + (" …" if len(origins) > 8 else "")
     peak = job.work.recipe.train.learning_rate or rate
     tries = [f"lower the learning rate: --set train.learning_rate={peak / 10:.1g}"]
-    if job.work.recipe.train.precision == "bf16":
+    if job.work.recipe.train.precision != "fp32":
         tries.append("compute in full precision: --set train.precision=fp32")
     tries.append("look at the rows named above for empty or broken content")
     what = "loss" if not math.isfinite(result.loss) else "gradient"

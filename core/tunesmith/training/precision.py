@@ -38,7 +38,7 @@ _PROBED, _TURNS = 384, 40
 class Precision:
     """The choice and the sentence that explains it."""
 
-    name: Literal["fp32", "bf16"]
+    name: Literal["fp32", "bf16", "bf16-weights"]
     reason: str
 
 
@@ -46,13 +46,13 @@ def choose_precision(wanted: str, model: nn.Module, device: torch.device) -> Pre
     """Decide what ``train.precision`` means here.
 
     Args:
-        wanted: ``auto``, ``fp32`` or ``bf16``.
+        wanted: ``auto``, ``fp32``, ``bf16`` or ``bf16-weights``.
         model: the width of its largest linear layer says whether there is something to gain.
     """
     if wanted == "fp32":
         return Precision("fp32", "as asked")
-    if wanted == "bf16":
-        return Precision("bf16", "as asked")
+    if wanted in ("bf16", "bf16-weights"):
+        return Precision(wanted, "as asked")  # type: ignore[arg-type]
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Precision("bf16", "this GPU has bf16 units")
@@ -91,7 +91,7 @@ def bf16_speedup() -> float:
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """The context in which the forward pass runs."""
-    if precision == "bf16":
+    if precision in ("bf16", "bf16-weights"):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 

@@ -4,26 +4,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from tunesmith.data import Splits, read_examples
+from tunesmith.data.mixing import Mixture
 from tunesmith.models import apply_method, count_parameters, find_model
+from tunesmith.models.freezing import frozen_counts
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe import Recipe
 from tunesmith.registry import Registry
-from tunesmith.runs import environment
-from tunesmith.tasks.base import Encoded, Task
+from tunesmith.tasks.base import Batch, Encoded, Task
+from tunesmith.tasks.encoded import item_lengths, item_rows
+from tunesmith.tasks.encoding import encode_splits
+from tunesmith.training.answering import rehearse_answers, resolve_answers
 from tunesmith.training.attention import fit_attention
+from tunesmith.training.conditions import conditions
 from tunesmith.training.dropout import use_cheap_dropout
 from tunesmith.training.feed import Feed
+from tunesmith.training.frozen import remember_frozen
 from tunesmith.training.precision import choose_precision
-from tunesmith.training.resolve import resolve_batch, resolve_evaluation, resolve_rate, with_values
-from tunesmith.training.strategy import Strategy
+from tunesmith.training.resolve import (
+    DEFAULT_EPOCHS,
+    refuse_idle_keys,
+    resolve_batch,
+    resolve_epochs,
+    resolve_evaluation,
+    resolve_pauses,
+    resolve_rate,
+    with_values,
+)
+from tunesmith.training.strategy import Single, Strategy
+from tunesmith.training.vocabulary import train_occurring_rows
 
 __all__ = ["SPLITS", "Work", "prepare"]
 
@@ -38,8 +56,10 @@ class Work:
         recipe: resolved: no value is left to choose.
         source: where the model came from.
         model: in place, on the strategy's device.
-        items: the examples of each split as numbers.
+        items: the examples of each split as numbers; where a frozen part need not run again, what it said of them.
+        collate: makes a batch of items.
         feed: which items each step sees.
+        counts: weights that train, and all.
         facts: short lines for people: rows, parameters, precision and why.
     """
 
@@ -49,13 +69,15 @@ class Work:
     source: ModelSource
     model: nn.Module
     splits: Splits[Any]
-    items: Mapping[str, list[Encoded]]
+    items: Mapping[str, Sequence[Encoded]]
+    collate: Callable[[Sequence[Encoded]], Batch]
     feed: Feed
     facts: Mapping[str, str]
+    counts: tuple[int, int] = (0, 0)
 
     def manifest(self) -> dict[str, Any]:
         """What the run's manifest says about it."""
-        moving, every = count_parameters(self.model)
+        moving, every = self.counts
         return {
             "task": self.recipe.task,
             "method": self.recipe.method.name,
@@ -72,34 +94,50 @@ class Work:
             },
             "precision": self.recipe.train.precision,
             "device": self.recipe.train.device,
-            "threads": torch.get_num_threads(),
             "seed": self.recipe.train.seed,
             "total_steps": self.feed.total_steps,
-            "environment": environment(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            **conditions(self.strategy.device),
         }
 
 
 def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
-    """Read, check, build and encode. Writes nothing.
+    """Read, check, build and encode. Writes nothing but what the cache keeps.
 
     Raises:
         TunesmithError: whatever is wrong with names, rows, model or settings.
     """
     task: Task[Any, Any] = registry.load("task", recipe.task)(recipe.data)  # type: ignore[operator]
+    recipe = recipe.model_copy(update={"objective": task.choose_objective(recipe.objective)})
+    refuse_idle_keys(recipe, task)
+    recipe = resolve_answers(recipe, task, registry)
     source = find_model(recipe.model, registry, seed=recipe.train.seed)
-    recipe = resolve_rate(resolve_batch(recipe, task), source)
+    recipe = resolve_rate(resolve_batch(recipe, task), source, scale=task.rate_scale)
     splits = read_examples(recipe.data, task, registry)
     task.fit(splits.train)
     for split in ("validation", "test"):
         task.check(getattr(splits, split), split)
     recipe = resolve_evaluation(recipe, task, validation_rows=len(splits.validation))
     model = strategy.prepare(apply_method(task.build(source), recipe.method))
-    items = {split: task.encode_all(getattr(splits, split)) for split in SPLITS}
-    lengths = [item.length for item in items["train"]]
-    feed = _feed(recipe, lengths)
+    items = encode_splits(task, splits, workers=torch.get_num_threads())
+    rehearse_answers(recipe, task, splits, items, registry)
+    lengths = item_lengths(items["train"])
+    recipe = resolve_epochs(recipe, task, items=len(lengths))
+    feed = _feed(recipe, lengths, _mixture(recipe, splits, items["train"]))
+    recipe = resolve_pauses(recipe, task, total_steps=feed.total_steps, validation_rows=len(items["validation"]))
+    counts = count_parameters(model)
+    vocabulary = None
+    if recipe.method.name == "full" and type(strategy) is Single:
+        vocabulary = train_occurring_rows(model, items["train"], task.token_feature)
     use_cheap_dropout(model, strategy.device)
     attention = fit_attention(model, lengths, strategy.device)
     precision = choose_precision(recipe.train.precision, model, strategy.device)
+    task.before_training(model, items, device=strategy.device, precision=precision.name)
+    frozen = None
+    if recipe.method.name == "head" and type(strategy) is Single:
+        frozen = remember_frozen(
+            model, task, items, digest=source.digest, device=strategy.device, precision=precision.name
+        )
     warmup = recipe.train.warmup_steps
     recipe = with_values(
         recipe,
@@ -108,15 +146,24 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         device=strategy.device.type,
         warmup_steps=round(0.05 * feed.total_steps) if warmup is None else warmup,
     )
-    moving, every = count_parameters(model)
+    moving, every = counts
     facts = {
         **_amounts(splits, items),
-        "parameters": f"{every:,}, of which {moving:,} train ({recipe.method.name})",
+        "parameters": f"{every:,}, of which {moving:,} train ({recipe.method.name}{_frozen(recipe, model)})",
         "precision": f"{precision.name}: {precision.reason}",
+        **({} if vocabulary is None else {"vocabulary": vocabulary}),
         **({} if attention is None else {"attention": attention}),
+        **({} if frozen is None else {"frozen layers": frozen.fact()}),
         "device": _place(strategy.device),
     }
-    return Work(recipe, strategy, task, source, model, splits, items, feed, facts)
+    if frozen is not None:
+        return Work(recipe, strategy, task, source, model, splits, frozen.items, frozen.collate, feed, facts, counts)
+    return Work(recipe, strategy, task, source, model, splits, items, task.collate, feed, facts, counts)
+
+
+def _frozen(recipe: Recipe, model: nn.Module) -> str:
+    counts = frozen_counts(model, recipe.method.freeze)
+    return "".join(f"; {pattern}: {count:,} stay" for pattern, count in counts.items())
 
 
 def _place(device: torch.device) -> str:
@@ -124,21 +171,29 @@ def _place(device: torch.device) -> str:
     return f"{device.type}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
-def _feed(recipe: Recipe, lengths: list[int]) -> Feed:
+def _mixture(recipe: Recipe, splits: Splits[Any], items: Sequence[Encoded]) -> Mixture | None:
+    if splits.sources is None:
+        return None
+    weights = [recipe.data.weights.get(entry, 1.0) for entry in recipe.data.train]
+    return Mixture(weights, splits.sources, item_rows(items), seed=recipe.train.seed)
+
+
+def _feed(recipe: Recipe, lengths: NDArray[np.int64], mixture: Mixture | None) -> Feed:
     section = recipe.train
     return Feed(
         lengths,
         tokens=section.tokens_per_batch,
         rows=section.rows_per_batch,
-        epochs=section.epochs,
+        epochs=section.epochs or DEFAULT_EPOCHS,
         max_steps=section.max_steps,
         accumulate=section.accumulate,
         seed=section.seed,
+        mixture=mixture,
     )
 
 
-def _amounts(splits: Splits[Any], items: Mapping[str, list[Encoded]]) -> dict[str, str]:
+def _amounts(splits: Splits[Any], items: Mapping[str, Sequence[Encoded]]) -> dict[str, str]:
     counts = {split: len(getattr(splits, split)) for split in SPLITS}
     rows = ", ".join(f"{count:,} {split}" for split, count in counts.items() if count)
-    tokens = sum(item.length for item in items["train"])
+    tokens = int(item_lengths(items["train"]).sum())
     return {"rows": rows, "to learn from": f"{tokens:,} tokens"} if tokens > counts["train"] else {"rows": rows}

@@ -10,15 +10,30 @@ from typing import Any
 from pydantic import BaseModel
 
 from tunesmith.errors import RecipeError, RunError
+from tunesmith.evaluate.answers import find_metric
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe import Recipe
+from tunesmith.registry import get_registry
 from tunesmith.tasks.base import Metric, Task
 
-__all__ = ["deciding_metric", "refuse_changes", "resolve_batch", "resolve_evaluation", "resolve_rate"]
+__all__ = [
+    "deciding_metric",
+    "refuse_changes",
+    "refuse_idle_keys",
+    "resolve_batch",
+    "resolve_epochs",
+    "resolve_evaluation",
+    "resolve_pauses",
+    "resolve_rate",
+]
 
-DEFAULT_TOKENS = 2048
 DEFAULT_RATES = {"full": 5e-5, "lora": 2e-4, "head": 1e-3}
 SCRATCH_RATE = 1e-3
+DEFAULT_EPOCHS = 3
+MOST_EPOCHS = 100
+"""Of a job whose epochs follow from its steps: more passes over a handful of rows only learn them by heart."""
+MOST_PAUSES = 20
+"""Evaluations and checkpoints of such a job; an epoch of it may take milliseconds, and a checkpoint takes more."""
 
 
 def with_values(recipe: Recipe, section: str, **values: Any) -> Recipe:
@@ -27,12 +42,33 @@ def with_values(recipe: Recipe, section: str, **values: Any) -> Recipe:
     return recipe.model_copy(update={section: type(part).model_validate(part.model_dump())})
 
 
-def resolve_rate(recipe: Recipe, source: ModelSource) -> Recipe:
-    """The peak learning rate: by method, higher for a model that starts from nothing."""
+SOME_TASKS_KEYS = ("prefix", "max_target_length")
+"""Keys of ``data`` that only some tasks read (:attr:`tunesmith.tasks.Task.data_keys`)."""
+
+
+def refuse_idle_keys(recipe: Recipe, task: Task[Any, Any]) -> None:
+    """Keys of ``data`` that this task would not read.
+
+    Raises:
+        RecipeError: one is set.
+    """
+    for key in SOME_TASKS_KEYS:
+        value = getattr(recipe.data, key)
+        if value is not None and key not in task.data_keys:
+            raise RecipeError(
+                f"task {recipe.task!r} reads no data.{key}",
+                given=f"data.{key}: {value!r}",
+                expected=f"a task that does, or no data.{key}",
+                fix=f"leave data.{key} out",
+            )
+
+
+def resolve_rate(recipe: Recipe, source: ModelSource, *, scale: float = 1.0) -> Recipe:
+    """The peak learning rate: by method, higher for a model that starts from nothing; times ``scale`` (the task's)."""
     if recipe.train.learning_rate is not None:
         return recipe
     rate = SCRATCH_RATE if source.kind == "scratch" else DEFAULT_RATES[recipe.method.name]
-    return with_values(recipe, "train", learning_rate=rate)
+    return with_values(recipe, "train", learning_rate=rate * scale)
 
 
 def resolve_batch(recipe: Recipe, task: Task[Any, Any]) -> Recipe:
@@ -53,7 +89,31 @@ def resolve_batch(recipe: Recipe, task: Task[Any, Any]) -> Recipe:
         return recipe
     if task.default_rows_per_batch is not None:
         return with_values(recipe, "train", rows_per_batch=task.default_rows_per_batch)
-    return with_values(recipe, "train", tokens_per_batch=DEFAULT_TOKENS)
+    return with_values(recipe, "train", tokens_per_batch=task.default_tokens_per_batch)
+
+
+def resolve_epochs(recipe: Recipe, task: Task[Any, Any], *, items: int) -> Recipe:
+    """Passes over the training items; of a task that counts steps, whole ones that make about ``default_steps``."""
+    if recipe.train.epochs is not None:
+        return recipe
+    rows = recipe.train.rows_per_batch
+    if task.default_steps is None or rows is None or not items:
+        return with_values(recipe, "train", epochs=float(DEFAULT_EPOCHS))
+    epochs = round(task.default_steps / -(-items // rows))
+    return with_values(recipe, "train", epochs=float(min(MOST_EPOCHS, max(DEFAULT_EPOCHS, epochs))))
+
+
+def resolve_pauses(recipe: Recipe, task: Task[Any, Any], *, total_steps: int, validation_rows: int) -> Recipe:
+    """Steps between evaluations and between checkpoints, where epochs are too short to pause after each."""
+    epochs = recipe.train.epochs or 1
+    if task.default_steps is None or epochs <= MOST_PAUSES:
+        return recipe
+    pause = -(-total_steps // MOST_PAUSES)
+    if recipe.evaluate.every is None and validation_rows:
+        recipe = with_values(recipe, "evaluate", every=pause)
+    if recipe.train.save_every is None:
+        recipe = with_values(recipe, "train", save_every=recipe.evaluate.every or pause)
+    return recipe
 
 
 def resolve_evaluation(recipe: Recipe, task: Task[Any, Any], *, validation_rows: int) -> Recipe:
@@ -89,6 +149,8 @@ def deciding_metric(recipe: Recipe, task: Task[Any, Any]) -> Metric:
     known = {metric.name: metric for metric in task.metrics}
     if wanted in known:
         return known[wanted]
+    if recipe.evaluate.generate:
+        return find_metric(wanted, task, get_registry(), key="evaluate.metric")
     near = difflib.get_close_matches(wanted, known, n=1)
     raise RecipeError(
         f"task {recipe.task!r} has no metric {wanted!r}",

@@ -73,7 +73,8 @@ def job(accumulate=1, rows=12, **train):
     )
     splits = Splits([Example(Origin("rows.csv", row + 2)) for row in range(rows)], [], [], (), ())
     strategy = Single(section)
-    work = Work(wanted, strategy, Regression(), SOURCE, model, splits, {"train": items}, feed, {})
+    task = Regression()
+    work = Work(wanted, strategy, task, SOURCE, model, splits, {"train": items}, task.collate, feed, {})
     return Job(work, make_optimizer(model, section), Progress())
 
 

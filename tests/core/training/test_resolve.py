@@ -6,8 +6,17 @@ from tunesmith.errors import RecipeError, RunError
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe import dump_recipe, parse_recipe
 from tunesmith.tasks.image_classification import ImageClassification
+from tunesmith.tasks.tabular_regression import TabularRegression
 from tunesmith.tasks.text_classification import TextClassification
-from tunesmith.training.resolve import refuse_changes, resolve_batch, resolve_evaluation, resolve_rate
+from tunesmith.training.resolve import (
+    refuse_changes,
+    resolve_batch,
+    resolve_epochs,
+    resolve_evaluation,
+    resolve_pauses,
+    resolve_rate,
+    with_values,
+)
 
 
 def recipe(*overrides):
@@ -75,3 +84,36 @@ def test_what_was_chosen_may_be_left_out_when_resuming_and_what_differs_is_named
         refuse_changes(recipe("train.epochs=4", "data.columns.text=body", "train.tokens_per_batch=1"), stored, "run")
     for words in ("train.epochs: 3.0 in the run, 4.0 given", "train.tokens_per_batch: 2048", "data.columns"):
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "override", "epochs"),
+    [
+        (274, (), 100),
+        (6_400, (), 15),
+        (1_000_000, (), 3),
+        (274, ("train.epochs=2",), 2),
+        (274, ("train.rows_per_batch=2",), 11),
+    ],
+)
+def test_the_epochs_of_a_table_follow_from_its_rows(rows, override, epochs):
+    subject = task(TabularRegression)
+    assert resolve_epochs(resolve_batch(recipe(*override), subject), subject, items=rows).train.epochs == epochs
+
+
+def test_other_tasks_see_their_rows_three_times():
+    assert resolve_epochs(resolve_batch(recipe(), task()), task(), items=274).train.epochs == 3
+
+
+def test_a_table_pauses_twenty_times_and_not_after_every_short_epoch():
+    subject = task(TabularRegression)
+    resolved = resolve_epochs(recipe("train.rows_per_batch=64"), subject, items=274)
+    paused = resolve_pauses(resolved, subject, total_steps=1000, validation_rows=9)
+    assert (paused.evaluate.every, paused.train.save_every) == (50, 50)
+    without = resolve_pauses(resolved, subject, total_steps=1000, validation_rows=0)
+    assert (without.evaluate.every, without.train.save_every) == (None, 50)
+    given = with_values(resolved, "evaluate", every=10)
+    assert resolve_pauses(given, subject, total_steps=1000, validation_rows=9).train.save_every == 10
+    few = resolve_epochs(recipe("train.rows_per_batch=64"), subject, items=100_000)
+    assert resolve_pauses(few, subject, total_steps=4_000, validation_rows=9) == few
+    assert resolve_pauses(resolved, task(), total_steps=1000, validation_rows=9) == resolved
