@@ -57,21 +57,10 @@ def _python() -> Iterator[Finding]:
 def _machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding("cores", str(cores))
-    memory = _memory()
+    from tunesmith.training.machine import machine_memory
+
+    memory = machine_memory()
     yield Finding("memory", size(memory) if memory else "unknown")
-
-
-def _memory() -> int | None:
-    """Bytes this process may use: the machine's, or less inside a container."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-    except OSError:
-        return total
-    return min(total, int(limit)) if limit.isdigit() else total
 
 
 def _disk() -> Iterator[Finding]:

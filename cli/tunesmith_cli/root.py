@@ -37,9 +37,14 @@ BUILT_IN: dict[str, CommandSpec] = {
     spec.name: spec
     for spec in (
         _built_in("quickstart", MAKE, "Fine-tune a small model in a minute, offline, to see how it goes"),
+        _built_in("plan", MAKE, "Say what a recipe will do, need and cost, before it is started"),
         _built_in("train", MAKE, "Fine-tune a model on your data, from a recipe or from flags"),
+        _built_in("search", MAKE, "Try values of a recipe's keys and find the best"),
+        _built_in("crossval", MAKE, "Train once for each fold: how good is a recipe, and how sure is that"),
         _built_in("evaluate", MAKE, "Score a model on labelled rows"),
         _built_in("runs", MAKE, "List, show and compare runs"),
+        _built_in("verify", MAKE, "Check that a run, and what it was made of, is what it was"),
+        _built_in("replay", MAKE, "Do a run again, and compare every loss, figure and weight"),
         _built_in("predict", USE, "Answer rows from a file or a pipe, as JSON lines"),
         _built_in("generate", USE, "Continue a prompt"),
         _built_in("chat", USE, "Talk to a model in the terminal"),
@@ -48,6 +53,8 @@ BUILT_IN: dict[str, CommandSpec] = {
         _built_in("datasets", LOOK, "Datasets that come by name", "catalog"),
         _built_in("models", LOOK, "Models and architectures that come by name", "catalog"),
         _built_in("readers", LOOK, "File formats that can be read", "catalog"),
+        _built_in("metrics", LOOK, "Figures of generated answers", "catalog"),
+        _built_in("cache", LOOK, "What is kept so that it need not be computed again"),
         _built_in("plugins", LOOK, "What is installed, and what is wrong with it"),
         _built_in("doctor", LOOK, "Check this machine and this installation"),
     )

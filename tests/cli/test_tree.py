@@ -16,9 +16,25 @@ GLOBAL = {"--debug"}
 TREE: dict[str, set[str]] = {
     "": {"--version", "--quiet", "-q", "--debug"},
     "quickstart": {"--out", "--quiet", "-q", "--json"},
+    "plan": {"RECIPE", "--set", "--no-steps", "--samples", "--quiet", "-q", "--json"},
     "train": {"RECIPE", "--set", "--resume", "--task", "--model", "--train", "--test", "--validation", "--text"}
-    | {"--label", "--method", "--out", "--quiet", "-q", "--json"},
-    "evaluate": {"MODEL", "--data", "--columns", "--format", "--quiet", "-q", "--json"},
+    | {"--label", "--method", "--out", "--force", "--quiet", "-q", "--json"},
+    "search": {
+        "RECIPE",
+        "--over",
+        "--set",
+        "--trials",
+        "--timeout",
+        "--seed",
+        "--sampler",
+        "--pruner",
+        "--keep",
+        "--resume",
+    }
+    | {"--quiet", "-q", "--json"},
+    "crossval": {"RECIPE", "--folds", "--group", "--set", "--keep", "--resume", "--quiet", "-q", "--json"},
+    "evaluate": {"MODEL", "--data", "--columns", "--format", "--quiet", "-q", "--json"}
+    | {"--generate", "--metric", "--answer-tokens", "--tokenize"},
     "predict": {"MODEL", "FILE", "--columns", "--format", "--out", "--max-new-tokens", "--quiet", "-q"},
     "generate": {"MODEL", "--prompt", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}
     | {"--stop", "--json"},
@@ -28,6 +44,8 @@ TREE: dict[str, set[str]] = {
     "runs list": {"FOLDER", "--json"},
     "runs show": {"RUN", "--json"},
     "runs compare": {"RUN...", "--json"},
+    "verify": {"RUN", "--json"},
+    "replay": {"RUN", "--out", "--quiet", "-q", "--json"},
     "recipe": set(),
     "recipe new": {"TASK", "--out"},
     "recipe schema": set(),
@@ -39,6 +57,11 @@ TREE: dict[str, set[str]] = {
     "models list": {"--json"},
     "readers": set(),
     "readers list": {"--json"},
+    "metrics": set(),
+    "metrics list": {"--json"},
+    "cache": set(),
+    "cache list": {"--json"},
+    "cache clear": {"--older-than", "--json"},
     "plugins": set(),
     "plugins list": {"--check", "--json"},
     "doctor": {"--json"},

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""`tunesmith tasks|datasets|models|readers list`: what is registered, without importing any of it."""
+"""`tunesmith tasks|datasets|models|readers|metrics list`: what is registered, without importing any of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tunesmith_cli.settings import Debug, Json, Settings
 if TYPE_CHECKING:
     from tunesmith._plugins import Provided
 
-__all__ = ["datasets", "models", "readers", "tasks"]
+__all__ = ["datasets", "metrics", "models", "readers", "tasks"]
 
 
 def _catalog(
@@ -98,6 +98,14 @@ models = _catalog(
     "Models that come by name, and architectures to start from scratch (scratch:NAME or scratch:NAME-SIZE).",
     {"license": lambda spec: spec.license or ""},
     use=lambda spec, name: (name if "/" in name else f"tunesmith/{name}") if spec.weights else f"scratch:{name}",
+)
+metrics = _catalog(
+    "metric",
+    "Figures of generated answers (evaluate.metrics).",
+    {
+        "better": lambda spec: "greater" if spec.greater_is_better else "smaller",
+        "tasks": lambda spec: ", ".join(spec.tasks) or "all that write answers",
+    },
 )
 readers = _catalog(
     "reader", "File formats that can be read.", {"endings": lambda spec: " ".join(spec.suffixes) or "(by name)"}

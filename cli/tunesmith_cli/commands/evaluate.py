@@ -25,6 +25,21 @@ def evaluate(
     ],
     columns: Columns = None,
     format_name: Format = None,
+    generate: Annotated[
+        int, typer.Option("--generate", metavar="N", min=0, help="Also answer N rows, and score the answers.")
+    ] = 0,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", metavar="NAME", help="A figure of the answers (`tunesmith metrics list`). Repeatable."
+        ),
+    ] = None,
+    answer_tokens: Annotated[
+        int, typer.Option("--answer-tokens", metavar="N", min=1, help="Longest of these answers.")
+    ] = 128,
+    tokenize: Annotated[
+        str, typer.Option("--tokenize", metavar="NAME", help="What BLEU and ROUGE count: 13a, intl, zh, char, none.")
+    ] = "13a",
     quiet: Quiet = False,
     json: Json = False,
     debug: Debug = False,
@@ -37,7 +52,16 @@ def evaluate(
     settings = ctx.find_object(Settings) or Settings()
     mapping = column_mapping(columns)
     screen = Screen(settings)
-    evaluation = score(tunesmith.load(model), data, columns=mapping or None, format=format_name)
+    evaluation = score(
+        tunesmith.load(model),
+        data,
+        columns=mapping or None,
+        format=format_name,
+        generate=generate,
+        metrics=metrics or (),
+        answer_tokens=answer_tokens,
+        tokenize=tokenize,
+    )
     for note in evaluation.notes:
         screen.note(f"note: {note}")
     if settings.json:

@@ -22,6 +22,8 @@ __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode=None)
 
+WRITTEN_TOGETHER = 16  # rows
+
 
 @app.command()
 def predict(
@@ -101,9 +103,9 @@ def _lines_are_json(format_name: str | None) -> bool | None:
 def _answers(
     model: Model, batch: list[Row], mapping: dict[str, str], max_new_tokens: int | None
 ) -> Iterator[dict[str, object]]:
-    # Text is made row by row anyway: print each answer as it is done.
-    parts = [[row] for row in batch] if model.definition.generates else [batch]
-    for part in parts:
+    # Text takes long to make: print the answers of a few rows as they are done.
+    size = WRITTEN_TOGETHER if model.definition.generates else len(batch)
+    for part in (batch[start : start + size] for start in range(0, len(batch), size)):
         answers = model.predict(part, columns=mapping or None, max_new_tokens=max_new_tokens)
         for row, answer in zip(part, answers, strict=True):
             yield _files(row) | answer

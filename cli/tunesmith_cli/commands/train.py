@@ -45,6 +45,9 @@ def train(
     label: Annotated[str | None, typer.Option(metavar="COLUMN", help="Your column that holds the label.")] = None,
     method: Annotated[str | None, typer.Option(metavar="METHOD", help="full, lora or head.")] = None,
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="The run folder. Nothing is overwritten.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start although the job seems to need more memory than there is.")
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
     debug: Debug = False,
@@ -73,7 +76,7 @@ def train(
     missing = [f"--{name}" for name in ("task", "model", "train", "out") if name not in given]
     if recipe is None and resume is None and missing:
         ctx.fail(f"give a recipe file, or flags; missing: {', '.join(missing)}")
-    run_job(ctx.find_object(Settings) or Settings(), _recipe(recipe, flags, sets or [], resume), resume)
+    run_job(ctx.find_object(Settings) or Settings(), _recipe(recipe, flags, sets or [], resume), resume, force=force)
 
 
 def _recipe(
@@ -86,7 +89,7 @@ def _recipe(
     return None if resume is not None else from_flags(**flags, sets=sets)  # type: ignore[arg-type]
 
 
-def run_job(settings: Settings, recipe: Recipe | None, resume: Path | None) -> None:
+def run_job(settings: Settings, recipe: Recipe | None, resume: Path | None, *, force: bool = False) -> None:
     """Train, show it, and print the summary."""
     from tunesmith.errors import StoppedError
     from tunesmith_cli.progress import progress_for
@@ -99,7 +102,7 @@ def run_job(settings: Settings, recipe: Recipe | None, resume: Path | None) -> N
         from tunesmith.training import train as start
 
         try:
-            run = start(recipe, resume=resume, observers=[progress], stop=stop)
+            run = start(recipe, resume=resume, observers=[progress], stop=stop, force=force)
         except StoppedError:
             if settings.json:
                 screen.json(run_facts(progress))
