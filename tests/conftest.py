@@ -42,6 +42,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget every ``TUNESMITH_…`` variable of the shell that started the tests."""
     for name in [name for name in os.environ if name.startswith("TUNESMITH_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("TUNESMITH_CACHE", "off")  # and leave nothing in the cache of their home
 
 
 def _stays_here(family: int, address: Any) -> bool:

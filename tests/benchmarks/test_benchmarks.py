@@ -12,23 +12,59 @@ from tunesmith.recipe import read_recipe
 from tunesmith.testing import tiny_bert
 
 
-def test_banking77_runs_both_contenders(root, tmp_path):
+def run(root, tmp_path, name, *arguments):
+    out = tmp_path / "result.json"
+    command = [sys.executable, str(root / "benchmarks" / name), *arguments, "--max-steps", "2", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads(out.read_text())
+
+
+@pytest.mark.parametrize("method", ["full", "head"])
+def test_the_encoder_contest_runs_two_steps(root, tmp_path, method):
     pytest.importorskip("accelerate", reason="the peer needs accelerate")
     rows = "text,category\n" + "".join(f"apple {n},fruit\niron {n},metal\n" for n in range(40))
     for split in ("train", "test"):
         (tmp_path / f"{split}.csv").write_text(rows)
     model = tiny_bert(tmp_path / "bert")
-    command = [sys.executable, str(root / "benchmarks" / "banking77.py"), "--model", str(model)]
-    command += ["--data", str(tmp_path), "--max-steps", "2", "--out", str(tmp_path / "result.json")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "| tunesmith |" in done.stdout
-    result = json.loads((tmp_path / "result.json").read_text())
-    assert result["median"].keys() == {"tunesmith", "trainer"}
-    assert all(0 <= figures["accuracy"] <= 1 and figures["seconds"] > 0 for figures in result["median"].values())
+    arguments = ["--model", str(model), "--data", str(tmp_path), "--method", method, "--join", "2"]
+    printed, result = run(root, tmp_path, "train_encoder.py", *arguments, "--only", "tunesmith", "Trainer, best")
+    assert "| tunesmith " in printed
+    assert result["median"].keys() == {"tunesmith", "Trainer, best"}
+    for figures in result["median"].values():
+        assert figures["steps"] == 2
+        assert 0 <= figures["accuracy"] <= 1
+        assert min(figures["tokens"], figures["tokens_per_second"], figures["peak_mb"]) > 0
     assert result["machine"]["cores"]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_chat_contest_runs_two_steps(root, tmp_path, method):
+    """Ours alone: the peer, TRL, is no part of the development environment."""
+    rows = [{"question": f"What is {n} and {n}?", "answer": f"{n} and {n} is {2 * n}."} for n in range(40)]
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = ["--shape", "tiny", "--method", method, "--data", str(tmp_path), "--only", "tunesmith"]
+    printed, result = run(root, tmp_path, "train_chat.py", *arguments)
+    assert "| tunesmith |" in printed
+    figures = result["median"]["tunesmith"]
+    assert figures["steps"] == 2
+    assert 0 < figures["held_out"] < 10
 
 
 def test_the_recipes_are_recipes(root):
     files = sorted((root / "benchmarks" / "recipes").glob("*.yaml"))
     assert len({read_recipe(file).output for file in files}) == len(files) >= 3
+
+
+def test_tables_runs_all_contenders(root, tmp_path):
+    (tmp_path / "iris_wine").mkdir()
+    rows = "".join(f"{n % 7}.5,{n % 3},{n % 2}.25,1,{'setosa' if n % 2 else 'other'}\n" for n in range(24))
+    (tmp_path / "iris_wine/iris.csv").write_text(rows)
+    command = [sys.executable, str(root / "benchmarks" / "tables.py"), "--data", str(tmp_path), "--sets", "iris"]
+    command += ["--folds", "2", "--max-steps", "2", "--out", str(tmp_path / "result.json")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "result.json").read_text())["sets"]["iris"]
+    assert found.keys() == {"tunesmith", "linear", "boosting"}
+    assert all(0 <= figures["accuracy"] <= 1 for figures in found.values())

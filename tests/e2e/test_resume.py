@@ -3,14 +3,13 @@
 """Stopped, killed, resumed: the final weights are equal bit for bit to those of a job that was left alone."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
-import time
+from pathlib import Path
 
 import pytest
+import torch
 
 import tunesmith
 from tunesmith.errors import RunError, StoppedError
@@ -70,10 +69,11 @@ def stop_at(step):
     [
         {},
         {"train.accumulate": 2, "train.precision": "bf16"},
+        {"train.accumulate": 2, "train.precision": "bf16-weights"},
         {"method": "lora", "evaluate.keep": "last"},
         {"task": "chat", "model": "LLAMA", "data.train": "CHATS", "train.tokens_per_batch": 256},
     ],
-    ids=["full", "bf16-accumulated", "lora", "chat"],
+    ids=["full", "bf16-accumulated", "bf16-weights", "lora", "chat"],
 )
 def test_stopped_twice_and_resumed_is_equal_bit_for_bit(place, tmp_path, changes):
     real = {"LLAMA": str(place / "llama"), "CHATS": str(place / "chats.jsonl")}
@@ -94,39 +94,18 @@ def test_stopped_twice_and_resumed_is_equal_bit_for_bit(place, tmp_path, changes
 
 
 def test_the_callers_random_state_is_left_alone(place, tmp_path):
-    import torch
-
     before = torch.get_rng_state()
     tunesmith.train(recipe(place, tmp_path / "run", **{"train.max_steps": 2}))
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_killed_at_any_moment_and_resumed_is_equal_bit_for_bit(place, tmp_path):
-    settings = {"train.epochs": 12, "train.precision": "fp32"}
-    whole = tunesmith.train(recipe(place, tmp_path / "whole", **settings))
-    job = recipe(place, tmp_path / "killed", **settings)
-    file = tmp_path / "recipe.yaml"
-    file.write_text(tunesmith.recipe.dump_recipe(job))
-    command = [sys.executable, "-m", "tunesmith_cli", "--quiet", "train"]
-    threads = os.environ | {"OMP_NUM_THREADS": str(whole.manifest["threads"])}
-
-    kills = 0
-    arguments = [str(file)]
-    for wait_for in (7, 23, 10**9):
-        with subprocess.Popen([*command, *arguments], env=threads, stderr=subprocess.PIPE, text=True) as process:
-            metrics = tmp_path / "killed" / "metrics.jsonl"
-            while process.poll() is None:
-                if metrics.exists() and metrics.read_text().count('"kind": "step"') >= wait_for:
-                    process.send_signal(signal.SIGKILL)
-                    kills += 1
-                    break
-                time.sleep(0.002)
-            assert process.wait(timeout=120) in (0, -signal.SIGKILL), process.stderr.read()
-        arguments = ["--resume", str(tmp_path / "killed")]
-    assert kills == 2
-    killed = tunesmith.Run.open(tmp_path / "killed")
-    assert killed.manifest["status"] == "finished"
-    assert weights(killed) == weights(whole)
+def test_killed_at_any_moment_and_resumed_is_equal_bit_for_bit():
+    """A few of what scripts/soak does by the hundred: at file events, within steps and evaluations, at any moment."""
+    crashes = Path(__file__).with_name("crashes.py")
+    command = [sys.executable, str(crashes), "--jobs", "text", "--kills", "6"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sum(json.loads(done.stdout)["kills"].values()) >= 6
 
 
 def test_a_finished_run_has_nothing_to_resume(place, tmp_path):
@@ -148,5 +127,60 @@ def test_resuming_with_another_recipe_or_other_data_is_refused(place, tmp_path):
 
     with data.open("a") as file:
         file.write("quince,fruit\n")
-    with pytest.raises(RunError, match=r"rows\.csv changed"):
+    with pytest.raises(RunError, match=r"cannot be resumed[\s\S]*rows\.csv changed"):
         tunesmith.train(resume=tmp_path / "run")
+
+
+@pytest.fixture
+def stopped(place, tmp_path):
+    """A run that was stopped after four of its steps, with two checkpoints."""
+    with pytest.raises(StoppedError):
+        tunesmith.train(recipe(place, tmp_path / "run"), **stop_at(4))
+    return tunesmith.Run.open(tmp_path / "run")
+
+
+def test_an_edited_recipe_is_refused_with_every_difference(stopped):
+    file = stopped.path / "recipe.yaml"
+    file.write_text(
+        file.read_text().replace("learning_rate: 0.001", "learning_rate: 0.01").replace("seed: 0", "seed: 7")
+    )
+    with pytest.raises(RunError, match="was changed after the run was started") as caught:
+        tunesmith.train(resume=stopped.path)
+    assert "train.learning_rate: 0.001 when it was started, 0.01 now" in str(caught.value)
+    assert "train.seed: 0 when it was started, 7 now" in str(caught.value)
+    assert "put these values back" in str(caught.value)
+
+
+def test_a_damaged_checkpoint_is_told_and_the_end_is_the_same(stopped, place, tmp_path):
+    whole = tunesmith.train(recipe(place, tmp_path / "whole"))
+    newest = sorted(stopped.checkpoint_folder.iterdir())[-1]
+    with (newest / "optimizer.safetensors").open("rb+") as file:
+        file.truncate(1000)
+    run = tunesmith.train(resume=stopped.path)
+    notes = [record["message"] for record in run.metrics() if record["kind"] == "note"]
+    assert f"the checkpoint {newest.name} is damaged (optimizer.safetensors has changed" in "\n".join(notes)
+    assert weights(run) == weights(whole)
+
+
+def test_other_conditions_are_told_and_threads_are_those_of_the_run(stopped):
+    stopped.update(threads=stopped.manifest["threads"] + 1, instructions="SSE9")
+    threads = torch.get_num_threads()
+    run = tunesmith.train(resume=stopped.path)
+    (note,) = [r["message"] for r in run.metrics() if r["kind"] == "note" and r["message"].startswith("resumed")]
+    assert "instructions SSE9 →" in note
+    assert "not equal bit for bit" in note
+    assert "threads" not in note, "it computes with as many as the run was started with"
+    assert torch.get_num_threads() == threads
+
+
+def test_a_second_process_is_refused_before_it_reads_anything(stopped):
+    holder = (
+        "import sys, tunesmith\nwith tunesmith.Run.open(sys.argv[1]).locked():\n print('held', flush=True)\n input()"
+    )
+    command = [sys.executable, "-c", holder, str(stopped.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=rf"is in use[\s\S]*process {process.pid} on .* works on it"):
+            tunesmith.train(resume=stopped.path)
+        process.communicate("\n")
+    assert tunesmith.train(resume=stopped.path).manifest["status"] == "finished"

@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""A warm process that runs commands in forks of itself.
+
+The pages of the documentation call `tunesmith` some two hundred times, and most of each call's time is importing
+torch and transformers. Here one process imports them once; a stand-in for the command hands its arguments, folder,
+environment and open files to it, and the command runs in a fork: a process of its own, only with its imports done.
+That the real command works from its start is what tests/e2e shows.
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+STAND_IN = """#!{python} -SE
+import json, os, socket, struct, sys
+with socket.socket(socket.AF_UNIX) as line:
+    line.connect({address!r})
+    told = json.dumps(dict(argv=sys.argv, cwd=os.getcwd(), env=dict(os.environ))).encode()
+    socket.send_fds(line, [struct.pack("!I", len(told))], [0, 1, 2])
+    line.sendall(told)
+    answer = line.recv(1)
+sys.exit(answer[0] if answer else 70)
+"""
+
+
+PROGRAM = "run-this-program"
+"""Takes a Python program as its one argument."""
+
+
+class Forge:
+    """Starts the warm process; ``folder`` then holds the commands ``tunesmith`` and ``PROGRAM``, which use it.
+
+    Args:
+        folder: empty; its path must be short enough for a socket's address (about 100 characters).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, address = folder, str(folder / "line")
+        for command in (folder / "tunesmith", folder / PROGRAM):
+            command.write_text(STAND_IN.format(python=sys.executable, address=address))
+            command.chmod(0o755)
+        self._process = subprocess.Popen([sys.executable, __file__, address], stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        ready = self._process.stdout.readline()
+        assert ready == b"ready\n", "the warm process did not come up"
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def serve(address: str) -> None:
+    """Fork for every line that comes in, until the process is ended."""
+    import peft
+    import pyarrow as pa
+    import torch
+    import transformers
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    import tunesmith.training
+    from tunesmith_cli.main import main
+
+    del peft, pa, torch, transformers, AutoModelForCausalLM, AutoModelForSequenceClassification, tunesmith
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the forks ended: they say it themselves
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(address)
+        door.listen()
+        print("ready", flush=True)
+        while True:
+            line, _ = door.accept()
+            if os.fork() == 0:
+                door.close()
+                code = 70
+                try:
+                    code = run(line, main)
+                finally:
+                    line.sendall(bytes([code]))
+                    os._exit(code)
+            line.close()
+
+
+def run(line: socket.socket, main: object) -> int:
+    """One command, as if it had been started: gives its exit status."""
+    head, files, _, _ = socket.recv_fds(line, 4, 3)
+    (size,) = struct.unpack("!I", head)
+    told = b""
+    while len(told) < size:
+        told += line.recv(size - len(told))
+    order = json.loads(told)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    command, *arguments = order["argv"]
+    try:
+        if Path(command).name == PROGRAM:
+            exec(compile(arguments[0], "<a block of the page>", "exec"), {"__name__": "__main__"})
+        else:
+            sys.argv = [command, *arguments]
+            main()  # type: ignore[operator]
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code & 255
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
