@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError
@@ -14,7 +16,7 @@ from tunesmith.recipe.schema import MethodSection
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["apply_method", "count_parameters", "frozen_modules", "training_mode"]
+__all__ = ["apply_method", "count_parameters", "evaluation_mode", "frozen_modules", "training_mode"]
 
 
 def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = None) -> nn.Module:
@@ -42,7 +44,7 @@ def apply_method(model: nn.Module, method: MethodSection, *, seed: int | None = 
         if method.name == "lora":
             return resume_adapter(model, method)
         raise ModelError(
-            f"The model is an adapter over another model, and method: {method.name} cannot train it",
+            f"the model is an adapter over another model, and method: {method.name} cannot train it",
             given=f"method: {method.name}",
             expected="method: lora, which goes on training the adapter",
             fix="use method: lora, or name the model under the adapter",
@@ -77,6 +79,18 @@ def training_mode(model: nn.Module) -> None:
         running = isinstance(module, _BatchNorm) and module.track_running_stats
         if running and not any(parameter.requires_grad for parameter in module.parameters(recurse=False)):
             module.eval()
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """``model.eval()`` for a while; afterwards every module is in the mode it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def frozen_modules(model: nn.Module) -> dict[str, nn.Module]:

@@ -5,17 +5,26 @@
 The fused kernel (``sdpa``) never holds the L × L weights, which is what long rows need. For short ones its backward
 pass on a processor is the largest cost of a step. Both compute the same function; a test holds their gradients equal.
 What it gives is in docs/benchmarks.md.
+
+The products are ours (``plain_attention.py``) where a trial shows that the model computes with them what it computed
+before; else the model's own (``eager``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+
+from tunesmith.models.methods import evaluation_mode
+from tunesmith.tasks.base import Batch, Encoded
+from tunesmith.training import plain_attention
 
 __all__ = ["fit_attention"]
 
@@ -24,15 +33,24 @@ SHORT = 320
 beyond, the L × L weights begin to cost memory."""
 
 
-def fit_attention(model: nn.Module, lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> str | None:
+def fit_attention(
+    model: nn.Module,
+    items: Sequence[Encoded],
+    lengths: Sequence[int] | NDArray[np.int64],
+    device: torch.device,
+    *,
+    collate: Callable[[Sequence[Encoded]], Batch],
+) -> str | None:
     """Set how ``model`` computes attention while it trains.
 
     A function of its arguments alone, so that a repeated or resumed job computes in the same way.
 
     Args:
         model: a transformers model, or a PEFT model over one.
-        lengths: of all training items, tokens.
+        items: of the training split; two of them are tried.
+        lengths: of all of them, tokens.
         device: plain products are chosen on processors only.
+        collate: makes a batch of items.
 
     Returns:
         A sentence for people, or None where nothing was changed.
@@ -45,5 +63,29 @@ def fit_attention(model: nn.Module, lengths: Sequence[int] | NDArray[np.int64], 
     typical = float((sizes**2).sum() / sizes.sum())  # the length of the row that a typical token stands in
     if typical > SHORT:
         return None
-    base.set_attn_implementation("eager")
+    order = np.argsort(sizes, kind="stable")
+    tried = collate([items[int(order[place])] for place in {0, int(np.searchsorted(sizes[order], typical))}])
+    plain_attention.register()
+    before = _said(base, tried)
+    base.set_attn_implementation(plain_attention.NAME)
+    if not _same(_said(base, tried), before):
+        base.set_attn_implementation("eager")
     return f"plain products, faster than the fused kernel at {typical:.0f} tokens a row"
+
+
+def _said(base: nn.Module, batch: Batch) -> list[torch.Tensor]:
+    """What a forward pass answers, in evaluation mode; nothing where it cannot be done this way."""
+    known = inspect.signature(base.forward).parameters
+    inputs = {name: value for name, value in batch.inputs.items() if name in known}
+    with evaluation_mode(base), torch.no_grad(), suppress(NotImplementedError, KeyError):
+        said: Any = base(**inputs)
+        return [value for value in said.values() if isinstance(value, torch.Tensor) and value.is_floating_point()]
+    return []
+
+
+def _same(got: Sequence[torch.Tensor], expected: Sequence[torch.Tensor]) -> bool:
+    """To rounding; another order of the sums is all that may differ."""
+    return bool(got) and all(
+        one.shape == two.shape and bool((one - two).norm() <= 1e-4 * two.norm() + 1e-7)
+        for one, two in zip(got, expected, strict=True)
+    )

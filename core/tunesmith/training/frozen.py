@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from torch.utils import _pytree as pytree
 
 from tunesmith.data.batches import batch_order
 from tunesmith.data.cache import find_entry, making_entry, publish
-from tunesmith.models.methods import frozen_modules
+from tunesmith.models.methods import evaluation_mode, frozen_modules
 from tunesmith.tasks.base import Batch, Encoded, Task
 from tunesmith.training.precision import autocast
 
@@ -115,7 +114,7 @@ def remember_frozen(
     """
     if not items["train"] or any(item.targets != 1 for split in items.values() for item in split):
         return None
-    with _evaluating(model), autocast(precision, device):
+    with evaluation_mode(model), autocast(precision, device):
         seam = _find_seam(model, task, items["train"], device)
         if seam is None:
             return None
@@ -288,17 +287,6 @@ def _one_place(task: Task[Any, Any], item: Encoded) -> dict[str, torch.Tensor]:
         name: value[:, :1] if length is not None and value.shape[1:2] == (length,) else value
         for name, value in batch.inputs.items()
     }
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 # ---- what it said ----------------------------------------------------------------------------------------------------

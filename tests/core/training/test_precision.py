@@ -16,7 +16,7 @@ def test_what_is_asked_for_is_taken():
     assert choose_precision("bf16", MODEL, CPU).name == "bf16"
 
 
-@pytest.mark.parametrize(("ratio", "expected"), [(5.2, "bf16"), (1.2, "fp32"), (0.3, "fp32")])
+@pytest.mark.parametrize(("ratio", "expected"), [(5.2, "bf16"), (1.2, "fp32"), (0.3, "fp32"), (0.013, "fp32")])
 def test_auto_follows_the_measurement(monkeypatch, ratio, expected):
     monkeypatch.setattr(precision, "bf16_speedup", lambda: ratio)
     choice = choose_precision("auto", MODEL, CPU)
