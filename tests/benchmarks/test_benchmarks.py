@@ -68,3 +68,25 @@ def test_tables_runs_all_contenders(root, tmp_path):
     found = json.loads((tmp_path / "result.json").read_text())["sets"]["iris"]
     assert found.keys() == {"tunesmith", "linear", "boosting"}
     assert all(0 <= figures["accuracy"] <= 1 for figures in found.values())
+
+
+def test_attention_compares_three_ways(root, tmp_path):
+    out = tmp_path / "result.json"
+    command = [sys.executable, str(root / "benchmarks" / "attention.py"), "--turns", "2", "--lengths", "9", "--out"]
+    done = subprocess.run([*command, str(out)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for by_length in json.loads(out.read_text())["times_ms"].values():
+        assert by_length["9"].keys() == {"ours", "eager", "fused"}
+        assert min(by_length["9"].values()) > 0
+
+
+def test_the_ablation_leaves_paths_out(root, tmp_path):
+    rows = [{"question": f"What is {n} and {n}?", "answer": f"{n} and {n} is {2 * n}."} for n in range(40)]
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    names = ["tunesmith", "tunesmith without all of them"]
+    arguments = ["chat", "--shape", "tiny", "--data", str(tmp_path), "--only", *names]
+    printed, result = run(root, tmp_path, "train_ablation.py", *arguments)
+    assert "rate to that of all paths" in printed
+    assert result["median"].keys() == set(names)
+    assert all(figures["steps"] == 2 for figures in result["median"].values())
