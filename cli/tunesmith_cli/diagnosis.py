@@ -118,6 +118,11 @@ def _plugins() -> Iterator[Finding]:
 def _caches() -> Iterator[Finding]:
     from huggingface_hub import constants
 
+    from tunesmith.data import cache_entries, cache_folder
+
+    folder = cache_folder(".")
+    held = f"{folder}: {size(sum(entry.bytes for entry in cache_entries()))}"
+    yield Finding("cache", "off (TUNESMITH_CACHE)" if folder is None else held)
     cache = Path(constants.HF_HUB_CACHE)
     yield Finding("hub cache", str(cache) if cache.is_dir() else f"{cache} (not there yet)")
     yield Finding("hub access", "switched off (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else "allowed")

@@ -56,6 +56,7 @@ def from_pipe(pipe: RawIOBase | BinaryIO, column: str, *, as_json: bool | None =
     """
     from tunesmith.data.rows import Row
 
+    expected = "expected a JSON object" + (", as in the first line" if as_json is None else "")
     number = 0
     for lines in _lines(pipe):
         batch: list[Row | Problem] = []
@@ -75,7 +76,7 @@ def from_pipe(pipe: RawIOBase | BinaryIO, column: str, *, as_json: bool | None =
             if not as_json:
                 batch.append(Row({column: text}, origin))
             elif value is None:
-                batch.append(Problem(origin, f"expected a JSON object, as in the first line, found {text[:60]!r}"))
+                batch.append(Problem(origin, f"{expected}, found {text[:60]!r}"))
             else:
                 batch.append(Row(value, origin))
         if batch:
@@ -105,9 +106,9 @@ def _usable(batch: list[Row | Problem]) -> list[Row]:
     problems = [item for item in batch if isinstance(item, Problem)]
     if problems:
         raise DataError(
-            "rows cannot be used",
+            f"{len(problems):,} of {len(batch):,} rows cannot be used",
             expected="every row to be readable: none is skipped",
-            fix="correct these rows; the answers above belong to the rows before them",
+            fix="correct these rows; what was answered so far belongs to rows before them",
             problems=problems,
         )
     return [item for item in batch if not isinstance(item, Problem)]

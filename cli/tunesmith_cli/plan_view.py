@@ -151,9 +151,9 @@ def _job(plan: Plan) -> dict[str, str]:
     fewest, most = steps.rows
     rows = f"{count(fewest)}" if fewest == most else f"{count(fewest)} to {count(most)}"
     fields = {name: fact for name, fact in plan.facts.items() if name != "rows"}
-    fields["steps"] = f"{count(steps.total)} in {steps.epochs:g} epochs, {rows} rows a step" + (
-        f", computed in {steps.parts} parts" if steps.parts > 1 else ""
-    )
+    epochs = "1 epoch" if steps.epochs == 1 else f"{steps.epochs:g} epochs"
+    parts = f", computed in {steps.parts} parts" if steps.parts > 1 else ""
+    fields["steps"] = f"{count(steps.total)} in {epochs}, {rows} rows a step{parts}"
     fields["in all"] = f"{count(steps.tokens)} tokens; {steps.padding:.1%} of what is computed is padding"
     if plan.stop is not None:
         share = plan.stop.trained / plan.stop.rows if plan.stop.rows else 0.0

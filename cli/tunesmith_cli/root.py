@@ -54,6 +54,7 @@ BUILT_IN: dict[str, CommandSpec] = {
         _built_in("models", LOOK, "Models and architectures that come by name", "catalog"),
         _built_in("readers", LOOK, "File formats that can be read", "catalog"),
         _built_in("metrics", LOOK, "Figures of generated answers", "catalog"),
+        _built_in("augmentations", LOOK, "Random changes of training rows", "catalog"),
         _built_in("cache", LOOK, "What is kept so that it need not be computed again"),
         _built_in("plugins", LOOK, "What is installed, and what is wrong with it"),
         _built_in("doctor", LOOK, "Check this machine and this installation"),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tunesmith_cli.progress import Progress
@@ -55,21 +55,21 @@ def metrics_table(screen: Screen, rows: Mapping[str, Mapping[str, float]]) -> No
     screen.table(["split", *names], cells)
 
 
-def next_steps(screen: Screen, run: Run) -> None:
-    """What to type next, for this task."""
+def next_steps(screen: Screen, run: Run, further: Sequence[str] = ()) -> None:
+    """What to type next, for this task; ``further`` commands stand below."""
     from tunesmith.registry import get_registry
 
     recipe = run.recipe()
     task = get_registry().load("task", recipe.task)
     folder = shlex.quote(str(run.path))
     columns = [column.name for column in getattr(task, "columns", ())]
-    if "messages" in columns:
-        lines = [f"tunesmith chat {folder}"]
-    elif getattr(task, "generates", False):
-        lines = [f'tunesmith generate {folder} --prompt "Once" --max-new-tokens 100']
-    else:
+    if not getattr(task, "generates", False):
         lines = [f"tunesmith predict {folder} FILE"]
-    lines.append(f"tunesmith evaluate {folder} --data FILE")
+    elif "messages" in columns:
+        lines = [f"tunesmith chat {folder}"]
+    else:
+        lines = [f'tunesmith generate {folder} --prompt "TEXT" --max-new-tokens 100']
+    lines += [f"tunesmith evaluate {folder} --data FILE", *further]
     screen.note()
     for at, line in enumerate(lines):
         screen.note(f"{'next' if at == 0 else '    '}    {line}")

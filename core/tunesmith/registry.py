@@ -14,13 +14,14 @@ from tunesmith.errors import NotFoundError, PluginError
 
 __all__ = ["Registry", "get_registry"]
 
-_LISTS = {kind: f"tunesmith {kind}s list" for kind in ("task", "reader", "dataset", "model", "metric")}
+_LISTS = {kind: f"tunesmith {kind}s list" for kind in ("task", "reader", "dataset", "model", "metric", "augmentation")}
 
 
 class Registry:
-    """Looks things up by kind and name: ``task reader dataset model strategy engine metric command``.
+    """Looks things up by kind and name.
 
-    A full name (``plugin/name``) always resolves; a short name does while one plugin has it.
+    The kinds are ``task reader dataset model strategy engine metric augmentation command``. A full name
+    (``plugin/name``) always resolves; a short name does while one plugin has it.
     """
 
     def __init__(self, host: Host) -> None:

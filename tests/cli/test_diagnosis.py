@@ -26,6 +26,7 @@ def test_this_machine_is_well(capsys: pytest.CaptureFixture[str]) -> None:
         "torch",
         "cuda",
         "cpu precision",
+        "cache",
         "hub cache",
     ):
         assert found[name]

@@ -31,7 +31,9 @@ def test_the_first_line_decides_and_a_format_decides_before_it() -> None:
     assert values(b'hello\n{"text": "a"}\n')[1] == {"text": '{"text": "a"}'}
     assert values(b'{"text": "a"}\n', as_json=False) == [{"text": '{"text": "a"}'}]
     assert values(b"[1, 2]\n42\n") == [{"text": "[1, 2]"}, {"text": "42"}]
-    with pytest.raises(DataError, match=r"stdin:1: expected a JSON object, as in the first line, found 'hello'"):
+    with pytest.raises(
+        DataError, match=r"1 of 1 rows cannot be used\n    stdin:1: expected a JSON object, found 'hello'"
+    ):
         values(b"hello\n", as_json=True)
 
 

@@ -154,7 +154,7 @@ def test_streams_may_be_closed_from_the_start(command: str, code: int) -> None:
 def test_a_closed_stdin_is_an_empty_one() -> None:
     done = shell("predict no/such/model <&-")
     assert done.returncode == 2
-    assert "There is no model no/such/model" in done.stderr
+    assert "there is no model no/such/model" in done.stderr
 
 
 def test_characters_the_terminal_lacks_do_not_end_the_program() -> None:

@@ -59,6 +59,8 @@ TREE: dict[str, set[str]] = {
     "readers list": {"--json"},
     "metrics": set(),
     "metrics list": {"--json"},
+    "augmentations": set(),
+    "augmentations list": {"--json"},
     "cache": set(),
     "cache list": {"--json"},
     "cache clear": {"--older-than", "--json"},

@@ -92,3 +92,18 @@ def test_links_lead_somewhere():
         if target not in ELSEWHERE and not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    """Decisions are reached by their folder."""
+    reached, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page in reached or not page.is_file():
+            continue
+        reached.add(page)
+        targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+\.md)", page.read_text(encoding="utf-8"))
+        ahead += [(page.parent / target).resolve() for target in targets]
+    pages = [page for page in PAGES if page.parent.name != "adr"]
+    pages += (ROOT / "plugins").glob("*/README.md")
+    assert not [str(page.relative_to(ROOT)) for page in pages if page not in reached]

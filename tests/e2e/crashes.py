@@ -83,6 +83,12 @@ class Jobs:
                 "train": train | {"tokens_per_batch": 64, "save_every": 2},
                 "evaluate": {"every": 3, "samples": 0},
             },
+            "augmented": {  # rows that change in every epoch, and an epoch that ends within a checkpoint's steps
+                "task": "text-classification",
+                "model": str(self.folder / "bert"),
+                "data": {"train": str(self.folder / "rows.csv"), "split": held_out, "augment": ["swap-words", "typos"]},
+                "train": train | {"tokens_per_batch": 64, "save_every": 2, "accumulate": 2},
+            },
             "chat": {  # adapters with dropout, the last weights, steps in two parts
                 "task": "chat",
                 "model": str(self.folder / "llama"),
@@ -304,7 +310,7 @@ def _place(kept: str | None) -> Iterator[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill training jobs anywhere and compare what comes out.")
-    parser.add_argument("--jobs", default="text,chat", help="which of the small jobs, with commas between them")
+    parser.add_argument("--jobs", default="text,augmented,chat", help="which of the small jobs, between commas")
     parser.add_argument("--kills", type=int, default=0, help="go on until this many sessions were killed")
     parser.add_argument("--seconds", type=float, default=0, help="or for this long")
     parser.add_argument(

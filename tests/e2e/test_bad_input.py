@@ -3,9 +3,8 @@
 """What people really hand in. Each gets a clear error before anything trains, and nothing is left behind."""
 
 import json
+import math
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -16,16 +15,13 @@ import tunesmith
 from tunesmith.errors import (
     DataError,
     ModelError,
-    NonFiniteLossError,
     OfflineError,
     OutputError,
     RecipeError,
     RunError,
-    StoppedError,
 )
-from tunesmith.plugin import StepDone
 from tunesmith.runs import checkpoint_damage, complete_checkpoints
-from tunesmith.testing import tiny_bert, tiny_llama
+from tunesmith.testing import tiny_bert
 
 GOOD = "text,label\n" + "".join(f"apple {n},fruit\niron {n},metal\n" for n in range(8))
 
@@ -82,7 +78,7 @@ def test_an_empty_file(job):
 
 
 def test_a_header_and_no_rows(job):
-    refused(DataError, job, "train.csv", train="text,label\n")
+    refused(DataError, job, "train.csv: the file has a header and no rows", "columns text, label", train="text,label\n")
 
 
 def test_a_label_in_test_that_training_never_saw(job):
@@ -96,7 +92,23 @@ def test_the_wrong_encoding_is_named_with_the_place(job):
 
 def test_missing_cells_and_nan_are_all_reported_at_once(job):
     rows = "text,label\napple,fruit\n,metal\niron,\niron,nan\n"
-    refused(DataError, job, "train.csv:3", "train.csv:4", "train.csv:5", train=rows)
+    missing = "train.csv:5: label is 'nan', which is how a missing value is written"
+    refused(DataError, job, "train.csv:3: text is empty", "train.csv:4: label is empty", missing, train=rows)
+
+
+def test_labels_missing_in_part_of_the_rows(job):
+    rows = {"text": "a", "label": "x"}, {"text": "b", "label": None}, {"text": "c"}, {"text": "d", "label": math.nan}
+    text = refused(
+        DataError,
+        job,
+        "3 problems in 4 rows",
+        "train.jsonl:2: label is missing",
+        "train.jsonl:3: label is missing",
+        "train.jsonl:4: NaN is not JSON; write null for a missing value",
+        overrides=["data.train=train.jsonl"],
+        **{"train.jsonl": "\n".join(map(json.dumps, rows))},
+    )
+    assert "none is skipped or repaired silently" in text
 
 
 def test_only_the_first_twenty_problems_are_printed_and_all_are_counted(job):
@@ -112,7 +124,11 @@ def test_a_row_of_200_000_characters_is_truncated_and_counted(job, tmp_path):
 
 
 def test_binary_junk_in_a_csv(job):
-    refused(DataError, job, "train.csv", train=b"text,label\n\x00\x01\x02\xff\xfe,fruit\n" + GOOD.encode())
+    junk = b"text,label\n\x00\x01\x02\xff\xfe,fruit\n" + GOOD.encode()
+    refused(DataError, job, "train.csv:2: wrong encoding: not utf-8 at byte 14", "looks like binary junk", train=junk)
+    text = "train.csv:2: binary junk in column 'text': control character U+0000"
+    refused(DataError, job, text, train=b"text,label\na\x00b,fruit\n" + GOOD.encode())
+    refused(DataError, job, "train.csv: this is a PNG image, not text", train=b"\x89PNG\r\n\x1a\n" + bytes(99))
 
 
 def test_a_duplicate_header(job):
@@ -120,7 +136,8 @@ def test_a_duplicate_header(job):
 
 
 def test_a_ragged_row_is_named(job):
-    refused(DataError, job, "train.csv:2", train="text,label\napple,fruit,extra\n" + GOOD[11:])
+    text = "train.csv:2: 3 cells, and the header names 2 columns"
+    refused(DataError, job, text, train="text,label\napple,fruit,extra\n" + GOOD[11:])
 
 
 def test_unknown_and_mistyped_keys_are_all_named(tmp_path):
@@ -239,6 +256,42 @@ def test_a_full_disk_stops_the_job_and_says_so(tmp_path, model):
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
+def test_a_disk_that_fills_up_during_a_later_checkpoint_costs_nothing_but_that_one(tmp_path, model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.csv").write_text(GOOD)
+    recipe = {
+        "task": "text-classification",
+        "model": str(model),
+        "data": {"train": "train.csv"},
+        "train": {"max_steps": 3, "epochs": 9, "tokens_per_batch": 64, "save_every": 1},
+        "output": "run",
+    }
+    code = textwrap.dedent(
+        f"""
+        import resource, signal, tunesmith
+        from tunesmith.plugin import CheckpointSaved
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        def fill_up(event):
+            if isinstance(event, CheckpointSaved) and event.step == 1:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            tunesmith.train(tunesmith.parse_recipe({recipe!r}), observers=[fill_up])
+        except tunesmith.TunesmithError as error:
+            print(type(error).__name__, error)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("OutputError"), done.stdout + done.stderr
+    assert "step-00000002" in done.stdout
+    run = tunesmith.Run.open("run")
+    assert [(path.name, checkpoint_damage(path)) for path in complete_checkpoints(run.checkpoint_folder)] == [
+        ("step-00000001", None)
+    ]
+    resumed = tunesmith.train(resume="run")
+    assert resumed.manifest["status"] == "finished"
+    assert [record["step"] for record in resumed.metrics() if record["kind"] == "step"] == [1, 2, 3]
+
+
 def test_the_command_prints_one_short_block_and_no_traceback(tmp_path):
     command = [sys.executable, "-m", "tunesmith_cli", "train", "--task", "text-classification"]
     command += [
@@ -266,113 +319,3 @@ def test_a_recipe_as_plain_data_is_answered_with_the_way_to_make_one():
         TypeError, match=r"given dict: read_recipe\(path\) makes one of a file, parse_recipe\(mapping\)"
     ):
         tunesmith.train({"task": "causal-lm"})  # type: ignore[arg-type]
-
-
-# ---- conversations --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory):
-    return tiny_llama(tmp_path_factory.mktemp("models") / "llama")
-
-
-def said(question, answer):
-    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
-
-
-@pytest.fixture
-def talk(tmp_path, monkeypatch, llama):
-    """Trains two steps on these conversations."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(chats, overrides=(), model=llama, **train):
-        (tmp_path / "chats.jsonl").write_text("\n".join(map(json.dumps, chats)))
-        recipe = {
-            "task": "chat",
-            "model": str(model),
-            "data": {"train": "chats.jsonl", "max_length": 48},
-            "train": {"max_steps": 2, "tokens_per_batch": 96, "precision": "fp32"} | train,
-            "evaluate": {"samples": 0},
-            "output": "run",
-        }
-        return tunesmith.train(tunesmith.parse_recipe(recipe, overrides=overrides))
-
-    return run
-
-
-def notes(run):
-    return [record["message"] for record in run.metrics() if record["kind"] == "note"]
-
-
-SHORT = [said(f"say {n}", f"{n}") for n in range(6)]
-LONG = said("tell", "a long story " * 20)
-
-
-def test_an_answer_longer_than_the_context_is_cut_left_out_or_refused_as_the_recipe_says(talk):
-    cut = notes(talk([*SHORT, LONG]))
-    assert any("1 of 7 rows truncated to 48 tokens" in note for note in cut), cut
-    assert any("1 row cut before the stop token of their last answer" in note for note in cut), cut
-    skipped = notes(talk([*SHORT, LONG], overrides=["data.too_long=skip", "output=skipped"]))
-    assert any("1 of 7 rows skipped: longer than 48 tokens" in note for note in skipped), skipped
-    with pytest.raises(DataError, match=r"chats\.jsonl:7: \d+ tokens; at most 48 are allowed"):
-        talk([*SHORT, LONG], overrides=["data.too_long=error", "output=refused"])
-    assert not os.path.exists("refused")
-
-
-def test_a_question_that_fills_the_context_leaves_nothing_to_learn(talk):
-    run = talk([*SHORT, said("why " * 40, "because")])
-    assert any("1 row skipped: no answer begins within 48 tokens" in note for note in notes(run))
-    with pytest.raises(DataError, match=r"no rows are left to train on"):
-        talk([said("why " * 40, "because")] * 3, overrides=["output=nothing"])
-    assert not os.path.exists("nothing")
-
-
-def test_conversations_that_stand_there_twice_are_counted(talk):
-    run = talk([*SHORT, *SHORT[:2]])
-    assert "2 of 8 training conversations are copies of another one; they are kept" in notes(run)
-
-
-def test_a_template_without_a_stop_token_is_refused(talk, llama, tmp_path):
-    model = tmp_path / "endless"
-    shutil.copytree(llama, model)
-    template = "{% for message in messages %}{{ message['role'] + ': ' + message['content'] + '\n' }}{% endfor %}"
-    template += "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
-    (model / "chat_template.jinja").write_text(template)
-    with pytest.raises(ModelError, match="no special token behind an answer, so the model could not") as caught:
-        talk(SHORT, model=model)
-    assert "repair chat_template" in str(caught.value)
-    assert not os.path.exists("run")
-
-
-def test_a_loss_that_becomes_nan_stops_the_job_with_the_last_weights_saved(talk):
-    """A rate that no model survives: the first step is still finite, one of the next is not."""
-    with pytest.raises(NonFiniteLossError, match=r"is not finite at step \d") as caught:
-        talk(SHORT, learning_rate=1e30, warmup_steps=0, max_steps=9, save_every=1, epochs=9)
-    text = str(caught.value)
-    assert "lower the learning rate" in text
-    assert "chats.jsonl:" in text
-    run = tunesmith.Run.open("run")
-    assert run.manifest["status"] == "failed"
-    assert "is not finite" in run.manifest["error"]
-    assert all(checkpoint_damage(path) is None for path in complete_checkpoints(run.checkpoint_folder))
-    with pytest.raises(NonFiniteLossError) as again:
-        tunesmith.train(resume="run")
-    assert str(again.value) == text, "resumed, it meets the same step"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "SIGTERM", "closed"])
-def test_a_job_that_is_asked_to_stop_saves_and_can_be_resumed(talk, number):
-    from tunesmith_cli.signals import stop_on_signals
-
-    def interrupt(event):
-        if isinstance(event, StepDone) and event.step == 2:
-            os.kill(os.getpid(), number)
-
-    whole = talk(SHORT, max_steps=5, epochs=9)
-    recipe = whole.recipe().model_copy(update={"output": "stopped"})
-    with stop_on_signals() as stop, pytest.raises(StoppedError, match=r"stopped at step 2 of 5; everything is saved"):
-        tunesmith.train(recipe, observers=[interrupt], stop=stop)
-    assert tunesmith.Run.open("stopped").manifest["status"] == "interrupted"
-    resumed = tunesmith.train(resume="stopped")
-    weights = [run.model_folder / "model.safetensors" for run in (whole, resumed)]
-    assert weights[0].read_bytes() == weights[1].read_bytes()

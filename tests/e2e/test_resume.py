@@ -3,6 +3,7 @@
 """Stopped, killed, resumed: the final weights are equal bit for bit to those of a job that was left alone."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -71,9 +72,10 @@ def stop_at(step):
         {"train.accumulate": 2, "train.precision": "bf16"},
         {"train.accumulate": 2, "train.precision": "bf16-weights"},
         {"method": "lora", "evaluate.keep": "last"},
+        {"data.augment": ["drop-words", {"name": "typos", "share": 0.1}], "train.accumulate": 2},
         {"task": "chat", "model": "LLAMA", "data.train": "CHATS", "train.tokens_per_batch": 256},
     ],
-    ids=["full", "bf16-accumulated", "bf16-weights", "lora", "chat"],
+    ids=["full", "bf16-accumulated", "bf16-weights", "lora", "augmented", "chat"],
 )
 def test_stopped_twice_and_resumed_is_equal_bit_for_bit(place, tmp_path, changes):
     real = {"LLAMA": str(place / "llama"), "CHATS": str(place / "chats.jsonl")}
@@ -102,7 +104,7 @@ def test_the_callers_random_state_is_left_alone(place, tmp_path):
 def test_killed_at_any_moment_and_resumed_is_equal_bit_for_bit():
     """A few of what scripts/soak does by the hundred: at file events, within steps and evaluations, at any moment."""
     crashes = Path(__file__).with_name("crashes.py")
-    command = [sys.executable, str(crashes), "--jobs", "text", "--kills", "6"]
+    command = [sys.executable, str(crashes), "--jobs", "text,augmented", "--kills", "6"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert sum(json.loads(done.stdout)["kills"].values()) >= 6
@@ -129,6 +131,17 @@ def test_resuming_with_another_recipe_or_other_data_is_refused(place, tmp_path):
         file.write("quince,fruit\n")
     with pytest.raises(RunError, match=r"cannot be resumed[\s\S]*rows\.csv changed"):
         tunesmith.train(resume=tmp_path / "run")
+
+
+def test_resuming_over_another_base_model_is_refused(place, tmp_path):
+    model = tmp_path / "bert"
+    shutil.copytree(place / "bert", model)
+    with pytest.raises(StoppedError):
+        tunesmith.train(recipe(place, tmp_path / "run", model=str(model)), **stop_at(2))
+    tiny_bert(model, seed=1)
+    with pytest.raises(RunError, match=r"cannot be resumed[\s\S]*the weights of .*bert changed") as caught:
+        tunesmith.train(resume=tmp_path / "run")
+    assert "bring them back, or start a new run with another output" in str(caught.value)
 
 
 @pytest.fixture

@@ -33,6 +33,15 @@ def answered(*args: object) -> str:
     return out.getvalue()
 
 
+def refused(*args: object) -> str:
+    """What is said where it is wrong usage, or input that cannot be used."""
+    err = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(err):
+        code = main([str(arg) for arg in args])
+    assert code == 2, err.getvalue()
+    return " ".join(err.getvalue().split())
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """90 flowers without a header line, some cells missing; a small one is an "a", a red one weighs 100 more."""
@@ -48,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_table_without_a_header_from_training_to_answers(place: Path) -> None:
+def test_a_table_without_a_header_from_training_to_answers(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "flowers.yaml").write_text(
         "task: tabular-classification\n"
         "model: scratch:tabular-mlp\n"
@@ -84,6 +93,12 @@ def test_a_table_without_a_header_from_training_to_answers(place: Path) -> None:
         model.predict([{"sise": 1, "color": "red"}])
     with pytest.raises(TypeError, match=r"rows\[0\] must be a mapping of columns, given str"):
         model.predict("red")
+    (place / "line.txt").write_text("1.5,red\n")
+    assert "line.txt:1: there is no column 'size', 'color', which the model reads" in refused(
+        "predict", place / "kinds", place / "line.txt"
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1.5,red\n")))
+    assert "stdin:1: expected a JSON object, found '1.5,red'" in refused("predict", place / "kinds")
 
 
 def records(folder: Path) -> list[dict[str, object]]:

@@ -21,7 +21,12 @@ __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode=None)
 
-_KINDS = {"items": "encoded rows", "rows": "rows of large files", "frozen": "answers of frozen layers"}
+_KINDS = {
+    "items": "encoded rows",
+    "rows": "rows of large files",
+    "frozen": "answers of frozen layers",
+    "reference": "log-probabilities of answers",
+}
 
 
 @app.callback()

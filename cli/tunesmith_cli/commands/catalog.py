@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""`tunesmith tasks|datasets|models|readers|metrics list`: what is registered, without importing any of it."""
+"""`tunesmith tasks list` and its like: what is registered, without importing any of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tunesmith_cli.settings import Debug, Json, Settings
 if TYPE_CHECKING:
     from tunesmith._plugins import Provided
 
-__all__ = ["datasets", "metrics", "models", "readers", "tasks"]
+__all__ = ["augmentations", "datasets", "metrics", "models", "readers", "tasks"]
 
 
 def _catalog(
@@ -106,6 +106,9 @@ metrics = _catalog(
         "better": lambda spec: "greater" if spec.greater_is_better else "smaller",
         "tasks": lambda spec: ", ".join(spec.tasks) or "all that write answers",
     },
+)
+augmentations = _catalog(
+    "augmentation", "Random changes of training rows (data.augment).", {"changes": lambda spec: spec.changes}
 )
 readers = _catalog(
     "reader", "File formats that can be read.", {"endings": lambda spec: " ".join(spec.suffixes) or "(by name)"}

@@ -46,7 +46,7 @@ def chat(
         raise ModelError(
             "this model does not answer messages",
             given=f"{model}, a model of the task {loaded.task}",
-            expected="a model of the task chat",
+            expected="a model of the task chat or preference",
             fix=[
                 f'tunesmith generate {model} --prompt "…" goes on with text, where the model can',
                 "tunesmith recipe new chat shows how to teach a model to chat",

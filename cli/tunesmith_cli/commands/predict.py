@@ -80,7 +80,10 @@ def _batches(model: Model, source: str, mapping: dict[str, str], format_name: st
     inputs = [column.name for column in model.definition.columns if not column.target]
     word = "text" if model.chats or not inputs else inputs[0]
     pipe = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    yield from from_pipe(pipe, mapping.get(word, word), as_json=_lines_are_json(format_name))
+    as_json = _lines_are_json(format_name)
+    if model.definition.columns and not inputs:  # a row of a table has names, which a line of text has not
+        as_json = True
+    yield from from_pipe(pipe, mapping.get(word, word), as_json=as_json)
 
 
 def _lines_are_json(format_name: str | None) -> bool | None:

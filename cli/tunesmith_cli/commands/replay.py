@@ -80,6 +80,8 @@ def _figures(found: Replay) -> str:
 def _weights(found: Replay) -> str:
     from tunesmith_cli.words import count
 
+    if not found.tensors:
+        return "not compared: the run holds no model any more"
     if found.weights is None:
         return f"{count(found.tensors)} tensors: equal, bit by bit"
     differ = f"{count(len(found.weights.tensors))} of {count(found.tensors)} tensors differ"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,11 +178,15 @@ def _facts(found: SearchResult) -> dict[str, Any]:
 
 
 def _show(screen: Screen, found: SearchResult) -> None:
+    from tunesmith.runs import Run
+    from tunesmith.studies.trials import ENDED
+    from tunesmith_cli.summary import next_steps
     from tunesmith_cli.words import duration, figures
 
     sign = -1 if found.greater_is_better else 1
-    places = {"complete": 0, "pruned": 1, "diverged": 2}
-    ordered = sorted(found.trials, key=lambda trial: (places[trial.state], sign * (trial.figure or 0.0), trial.number))
+    ordered = sorted(
+        found.trials, key=lambda trial: (ENDED.index(trial.state), sign * (trial.figure or 0.0), trial.number)
+    )
     keys = list(found.best.values)
     screen.note()
     screen.table(
@@ -202,8 +207,13 @@ def _show(screen: Screen, found: SearchResult) -> None:
     if found.test:
         fields["test"] = figures(found.test)
     screen.fields(fields | {"recipe": found.best_file, "report": found.report_file})
-    screen.note()
-    screen.note(f"next    tunesmith train {found.best_file}")
+    again = f"tunesmith train {shlex.quote(str(found.best_file))}"
+    best = Run.open(found.best.run)
+    if best.model_folder.is_dir():
+        next_steps(screen, best, [again])
+    else:
+        screen.note()
+        screen.note(f"next    {again}")
 
 
 def _cell(value: object) -> str:

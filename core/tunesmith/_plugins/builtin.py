@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tunesmith.plugin import (
+    AugmentationSpec,
     DatasetSpec,
     EngineSpec,
     MetricSpec,
@@ -206,6 +207,33 @@ def tunesmith_metrics() -> Iterable[MetricSpec]:
     return [
         MetricSpec(name=name, summary=summary, target=f"{functions}:{name.replace('L', '_l')}")
         for name, summary in figures.items()
+    ]
+
+
+@hookimpl
+def tunesmith_augmentations() -> Iterable[AugmentationSpec]:
+    """Transforms of training rows."""
+    found = {
+        "image": {
+            "flip": ("Flip", "Exchange left and right"),
+            "shift": ("Shift", "Move by a few pixels"),
+            "rotate": ("Rotate", "Turn by a few degrees"),
+            "brightness": ("Brightness", "Make lighter or darker"),
+            "contrast": ("Contrast", "Make differences larger or smaller"),
+            "erase": ("Erase", "Put a rectangle of noise somewhere"),
+        },
+        "text": {
+            "drop-words": ("DropWords", "Leave words out"),
+            "swap-words": ("SwapWords", "Exchange words with their neighbours"),
+            "typos": ("Typos", "Leave out, double or exchange characters"),
+        },
+    }
+    return [
+        AugmentationSpec(
+            name=name, summary=summary, target=f"tunesmith.tasks.{changes}_transforms:{target}", changes=changes
+        )
+        for changes, transforms in found.items()
+        for name, (target, summary) in transforms.items()
     ]
 
 

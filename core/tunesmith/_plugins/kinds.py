@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from tunesmith.plugin import (
+    AugmentationSpec,
     CheckpointSaved,
     CommandSpec,
     DatasetSpec,
@@ -33,6 +34,7 @@ PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_strategies": StrategySpec,
     "tunesmith_engines": EngineSpec,
     "tunesmith_metrics": MetricSpec,
+    "tunesmith_augmentations": AugmentationSpec,
     "tunesmith_commands": CommandSpec,
 }
 """Provide hooks and the spec each must return."""

@@ -49,7 +49,8 @@ class CacheEntry:
     """What lies in the cache under one key.
 
     Attributes:
-        kind: what it is: ``items`` (encoded rows), ``rows``.
+        kind: what it is: ``items`` (encoded rows), ``rows``, ``frozen`` (outputs of frozen layers), ``reference``
+            (log-probabilities of answers before training).
         key: what it was made from, as a digest.
         path: its folder.
         bytes: size on disk.

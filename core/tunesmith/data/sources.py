@@ -242,7 +242,7 @@ def _reader_for(path: Path, format_name: str | None, registry: Registry) -> str:
             f"{path}: no reader for files with this ending",
             given=path.name,
             expected=f"one of {' '.join(endings)} (also with .gz), *-ubyte, or a folder of images",
-            fix=f"say what it is: data.format=NAME, one of {names}",
+            fix=f"say what it is: data.format=NAME (to predict and evaluate: --format NAME), one of {names}",
         )
     return reader
 

@@ -114,7 +114,7 @@ class _Job:
             "format": _FORMAT,
             "code": code_digest(kind),
             "task": f"{kind.__module__}.{kind.__qualname__}",
-            "data": self.section.model_dump(mode="json"),
+            "data": self.section.model_dump(mode="json", exclude={"augment"}),
             "objective": None if objective is None else objective.model_dump(mode="json"),
             "files": [asdict(fact) for facts in self.facts for fact in facts],
         }

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tunesmith.data.columns import map_columns
-from tunesmith.data.rows import Origin, Row, RowError
+from tunesmith.data.rows import Origin, Row, RowError, half_character
 from tunesmith.errors import DataError, Problem
 from tunesmith.tasks.base import Task
 
-__all__ = ["parse_inputs", "prompt_of"]
+__all__ = ["check_prompt", "parse_inputs", "prompt_of"]
 
 
 def parse_inputs(task: Task[Any, Any], rows: Any, columns: Mapping[str, str] | None = None) -> list[Any]:
@@ -77,6 +77,25 @@ def prompt_of(example: Any) -> Any:
     return list(messages[:end])
 
 
+def check_prompt(prompt: str | Sequence[Mapping[str, Any]]) -> None:
+    """See that a prompt is text, before a tokenizer reads it.
+
+    Raises:
+        DataError: it holds half of a character, as a terminal in another encoding makes them.
+    """
+    messages: Sequence[Any] = [{"content": prompt}] if isinstance(prompt, str) else prompt
+    contents = (one.get("content") if isinstance(one, Mapping) else getattr(one, "content", "") for one in messages)
+    texts = [content for content in contents if isinstance(content, str)]
+    half = next(filter(None, map(half_character, texts)), None)
+    if half is not None:
+        raise DataError(
+            "the prompt holds something that is no text",
+            given=f"half of a character: a {half} without its other half",
+            expected="text; in a terminal: in the terminal's own encoding",
+            fix="check where the prompt comes from",
+        )
+
+
 def _many(rows: Any) -> Iterable[Any]:
     if isinstance(rows, (str, bytes, Path, Mapping, Row)) or hasattr(rows, "__array_interface__"):
         return [rows]
@@ -105,10 +124,11 @@ def _row(task: Task[Any, Any], value: Any, number: int, *, mapped: bool) -> Row:
 
 
 def _is_plain_line(task: Task[Any, Any], row: Row) -> bool:
-    """A line of a text file, for a task that reads no text column (chat, images): it is the input alone."""
+    """A line of a text file, for a task with an input but none of that name (chat, images): it is the input alone."""
     if tuple(row.values) != ("text",) or not isinstance(row.values["text"], str):
         return False
-    return bool(task.columns) and all(column.name != "text" for column in task.columns)
+    inputs = [column.name for column in task.columns if not column.target]
+    return bool(inputs) and "text" not in inputs
 
 
 def _mapped(task: Task[Any, Any], row: Row, columns: Mapping[str, str] | None) -> Row:

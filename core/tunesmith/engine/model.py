@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from tunesmith.data.rows import Row, half_character
-from tunesmith.engine.inputs import parse_inputs, prompt_of
+from tunesmith.data.rows import Row
+from tunesmith.engine.inputs import check_prompt, parse_inputs, prompt_of
 from tunesmith.engine.items import TOKENS_PER_BATCH, run_items
 from tunesmith.engine.native import NativeEngine
 from tunesmith.engine.requests import GenerateRequest, Sampling, Token
+from tunesmith.engine.sampling import settle_sampling
 from tunesmith.errors import DataError, ModelError, Problem
 from tunesmith.tasks.base import Encoded, Task
 
@@ -253,7 +254,7 @@ class Model:
             ModelError: the model does not generate text, or prompt and answer do not fit into its context.
             ValueError: a setting out of its range, or ``greedy`` together with settings of a random draw.
         """
-        settings = self._sampling(temperature, top_k, top_p, seed, greedy)
+        settings = self._settings(temperature, top_k, top_p, seed, greedy)
         return "".join(token.text for token in self.tokens(prompt, settings, max_new_tokens=max_new_tokens, stop=stop))
 
     def stream(
@@ -269,7 +270,7 @@ class Model:
         stop: Sequence[str] = (),
     ) -> Iterator[str]:
         """As :meth:`generate`, piece by piece as the text becomes certain. Closing the iterator ends the work."""
-        settings = self._sampling(temperature, top_k, top_p, seed, greedy)
+        settings = self._settings(temperature, top_k, top_p, seed, greedy)
         tokens = self.tokens(prompt, settings, max_new_tokens=max_new_tokens, stop=stop)
         return (token.text for token in tokens if token.text)
 
@@ -294,7 +295,7 @@ class Model:
         Raises:
             ModelError: the model was not trained to chat, or the conversation does not fit into its context.
         """
-        settings = self._sampling(temperature, top_k, top_p, seed, greedy)
+        settings = self._settings(temperature, top_k, top_p, seed, greedy)
         tokens = self.tokens(messages, settings, max_new_tokens=max_new_tokens, stop=stop)
         return "".join(token.text for token in tokens)
 
@@ -341,34 +342,22 @@ class Model:
                 expected="a text",
                 fix="use generate(text), or fine-tune it with `task: chat` on conversations first",
             )
-        _check_text(prompt)
+        check_prompt(prompt)
         ids: list[int] = self._part("prompt_tokens")(prompt)
         return ids
 
-    def _sampling(
+    def _settings(
         self, temperature: float | None, top_k: int | None, top_p: float | None, seed: int, greedy: bool
     ) -> Sampling:
-        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-        if greedy:
-            clash = [name for name, value in given.items() if value is not None]
-            if clash:
-                raise ValueError(
-                    f"greedy draws nothing, so {', '.join(clash)} cannot be given with it; give one or the other"
-                )
-            return Sampling(temperature=0, seed=seed)
         saved: Mapping[str, Any] = getattr(self.definition, "generation", {})
-        if saved.get("temperature") == 0 and any(value is not None for value in given.values()):
-            saved = {}  # greedy is only where nothing is asked for: top-k of a greedy choice would mean nothing
-        chosen = {name: saved.get(name) if value is None else value for name, value in given.items()}
-        settings: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-        return Sampling(seed=seed, **settings)
+        return settle_sampling(saved, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, greedy=greedy)
 
     def _engine_or_raise(self) -> NativeEngine:
         if self._engine is None:
             raise ModelError(
                 "this model does not generate text",
                 given=f"{self.name}, a model of the task {self.task}",
-                expected="a language model (task causal-lm or chat)",
+                expected="a model that writes text: of the task causal-lm, chat, seq2seq or preference",
                 fix="use predict(rows) in Python, or `tunesmith predict`",
             )
         return self._engine
@@ -376,20 +365,6 @@ class Model:
     def _part(self, name: str) -> Any:
         """What the tasks of language models have beyond the common contract."""
         return getattr(self.definition, name)
-
-
-def _check_text(prompt: str | Sequence[Message]) -> None:
-    messages: Sequence[Any] = [{"content": prompt}] if isinstance(prompt, str) else prompt
-    contents = (one.get("content") if isinstance(one, Mapping) else getattr(one, "content", "") for one in messages)
-    texts = [content for content in contents if isinstance(content, str)]
-    half = next(filter(None, map(half_character, texts)), None)
-    if half is not None:
-        raise DataError(
-            "the prompt holds something that is no text",
-            given=f"half of a character: a {half} without its other half",
-            expected="text; in a terminal: in the terminal's own encoding",
-            fix="check where the prompt comes from",
-        )
 
 
 def _device(wanted: str) -> torch.device:

@@ -5,13 +5,52 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from tunesmith.engine.requests import Sampling
 from tunesmith.errors import ModelError
 
-__all__ = ["Sampler", "not_a_number"]
+__all__ = ["Sampler", "not_a_number", "settle_sampling"]
+
+
+def settle_sampling(
+    saved: Mapping[str, Any],
+    *,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int,
+    greedy: bool,
+) -> Sampling:
+    """What was asked for, and where nothing was, what the model's own settings say.
+
+    Args:
+        saved: the model's own ``temperature``, ``top_k`` and ``top_p``, as far as it has them.
+        temperature: as of :class:`Sampling`; ``None``: not asked for.
+        top_k: likewise.
+        top_p: likewise.
+        seed: of the random draw.
+        greedy: always the likeliest token.
+
+    Raises:
+        ValueError: a setting out of its range, or ``greedy`` together with settings of a random draw.
+    """
+    given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    if greedy:
+        clash = [name for name, value in given.items() if value is not None]
+        if clash:
+            raise ValueError(
+                f"greedy draws nothing, so {', '.join(clash)} cannot be given with it; give one or the other"
+            )
+        return Sampling(temperature=0, seed=seed)
+    if saved.get("temperature") == 0 and any(value is not None for value in given.values()):
+        saved = {}  # greedy is only where nothing is asked for: top-k of a greedy choice would mean nothing
+    chosen = {name: saved.get(name) if value is None else value for name, value in given.items()}
+    settings: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    return Sampling(seed=seed, **settings)
 
 
 class Sampler:

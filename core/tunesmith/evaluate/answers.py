@@ -131,15 +131,17 @@ def resolve_metrics(section: EvaluateSection, task: Task[Any, Any], registry: Re
             raise RecipeError(
                 f"{name!r} is a figure of generated answers, and none are generated"
                 if known
-                else f"evaluate.metrics are figures of generated answers, and {type(task).__name__} writes none",
+                else f"evaluate.metrics are figures of generated answers, and {_called(task, registry)} writes none",
                 given=f"evaluate.metrics: {', '.join(asked)}; evaluate.generate: 0",
                 expected="evaluate.generate: how many rows to answer at each evaluation" if known else "no metrics",
-                fix="--set evaluate.generate=100" if known else "leave evaluate.metrics out",
+                fix="--set evaluate.generate=100; to `tunesmith evaluate`: --generate 100"
+                if known
+                else "leave evaluate.metrics out",
             )
         return section
     if not task.generates:
         raise RecipeError(
-            f"{type(task).__name__} writes no answers that could be generated",
+            f"{_called(task, registry)} writes no answers that could be generated",
             given=f"evaluate.generate: {section.generate}",
             expected="a task that writes answers, as chat and seq2seq do",
             fix="leave evaluate.generate out",
@@ -152,6 +154,12 @@ def resolve_metrics(section: EvaluateSection, task: Task[Any, Any], registry: Re
         if name not in own:
             find_metric(name, task, registry)
     return section.model_copy(update={"metrics": list(dict.fromkeys(names))})
+
+
+def _called(task: Task[Any, Any], registry: Registry) -> str:
+    from tunesmith.tasks.rendering import task_name
+
+    return f"the task {task_name(task, registry).removeprefix('tunesmith/')}"
 
 
 def find_metric(name: str, task: Task[Any, Any], registry: Registry, *, key: str = "evaluate.metrics") -> Metric:

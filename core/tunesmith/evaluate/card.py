@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.evaluate.facts import Figure, RunFacts, duration, read_facts, rows_text
+from tunesmith.evaluate.usage import command_for, python_call
 
 if TYPE_CHECKING:
     from tunesmith.recipe import Recipe
@@ -160,31 +161,9 @@ def _intended_use(facts: RunFacts) -> str:
 
 
 def _usage(facts: RunFacts) -> str:
-    short, place = _short(facts.task), "path/to/this/folder"
-    if short in ("chat", "preference"):
-        call = 'model.chat([{"role": "user", "content": "Hello"}])'
-        command = f"tunesmith chat {place}"
-    elif facts.generates:
-        call = 'model.generate("Once", max_new_tokens=100)'
-        command = f'tunesmith generate {place} --prompt "Once" --max-new-tokens 100'
-    elif short == "embedding":
-        call = 'model.embed(["a text", "another text"])'
-        command = f"tunesmith predict {place} FILE"
-    elif short == "reward":
-        call = 'model.predict([{"prompt": "a question", "completion": "an answer"}])'
-        command = f"tunesmith predict {place} FILE"
-    elif short == "question-answering":
-        call = 'model.predict([{"question": "Who?", "context": "a text"}])'
-        command = f"tunesmith predict {place} FILE"
-    elif short.startswith("tabular-"):
-        call = 'model.predict([{"a column": 1.5, "another": "a name"}])'
-        command = f"tunesmith predict {place} FILE"
-    else:
-        example = '"picture.png"' if short == "image-classification" else '"a text"'
-        call = f"model.predict([{example}])"
-        command = f"tunesmith predict {place} FILE"
-    python = f'```python\nimport tunesmith\n\nmodel = tunesmith.load("{place}")\nprint({call})\n```'
-    return f"{python}\n\n```\n{command}\n```"
+    place = "path/to/this/folder"
+    python = f'```python\nimport tunesmith\n\nmodel = tunesmith.load("{place}")\nprint({python_call(facts)})\n```'
+    return f"{python}\n\n```\n{command_for(facts, place)[1]}\n```"
 
 
 def _results(facts: RunFacts) -> str:

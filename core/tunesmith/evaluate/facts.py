@@ -68,6 +68,7 @@ class RunFacts:
     Attributes:
         name: of the run folder.
         generates: the task makes text; ``None`` if the task is not known here.
+        unit: what the steps count: ``tokens``, or ``rows`` for images and tables.
         figures: of the last split in the order test, validation, train; the headline first.
         base_revision: commit on the hub; empty for a model that did not come from there.
         steps: records of ``metrics.jsonl``, one a logged step.
@@ -86,6 +87,7 @@ class RunFacts:
     parameters: int | None
     trainable: int | None
     generates: bool | None
+    unit: str
     precision: str
     device: str
     seconds: float | None
@@ -101,8 +103,8 @@ class RunFacts:
     metrics: tuple[Metric, ...]
 
     @property
-    def tokens_per_second(self) -> float | None:
-        """Over the logged steps, padding not counted; ``None`` where the task counts rows or nothing was logged."""
+    def units_per_second(self) -> float | None:
+        """Over the logged steps, padding not counted; ``None`` where nothing was logged."""
         seconds = sum(_float(record.get("seconds")) for record in self.steps)
         tokens = sum(_float(record.get("tokens")) for record in self.steps)
         return tokens / seconds if seconds > 0 and math.isfinite(seconds) and math.isfinite(tokens) else None
@@ -138,6 +140,7 @@ def read_facts(
         parameters=_int(model.get("parameters")),
         trainable=_int(model.get("trainable")),
         generates=None if task is None else bool(task.generates),
+        unit="tokens" if getattr(task, "default_rows_per_batch", None) is None else "rows",
         precision=str(manifest.get("precision", "")),
         device=_name_of(manifest.get("device", "")),
         seconds=_number(manifest.get("seconds")),
@@ -163,8 +166,9 @@ def figure_text(name: str, value: float) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if name.lower().endswith(_SHARES) and 0 <= value <= 1:
-        return f"{value * 100:.1f} %" if value < 0.9995 else f"{value * 100:.2f} %"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return "100 %" if value == 1 else f"{value * 100:.1f} %" if value < 0.9995 else f"{value * 100:.2f} %"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return text.replace("-", "−")
 
 
 def duration(seconds: float) -> str:

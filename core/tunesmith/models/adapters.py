@@ -52,7 +52,7 @@ def load_adapter(source: ModelSource, base: Any) -> Any:
             found = set(stored.keys())
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise ModelError(
-            f"The adapter {source.name} does not fit the model under it",
+            f"the adapter {source.name} does not fit the model under it",
             given=f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0],
             expected=f"an adapter that was trained on {base.name_or_path or type(base).__name__}",
             fix="check base_model_name_or_path in adapter_config.json",
@@ -60,7 +60,7 @@ def load_adapter(source: ModelSource, base: Any) -> Any:
     missing = expected - found
     if missing:
         raise ModelError(
-            f"The adapter {source.name} lacks weights: {folder}",
+            f"the adapter {source.name} lacks weights: {folder}",
             given=f"{len(missing)} missing, e.g. {min(missing)}",
             expected="every weight of the layers that adapter_config.json names",
             fix="the file is incomplete or belongs to another adapter: copy or download it again",
@@ -80,7 +80,7 @@ def add_adapter(model: Any, method: MethodSection, *, seed: int) -> nn.Module:
 
     if not getattr(model, "name_or_path", ""):
         raise ModelError(
-            "An adapter needs a trained model under it, and this one starts from scratch",
+            "an adapter needs a trained model under it, and this one starts from scratch",
             given="method: lora with an untrained model",
             expected="a model folder, a named model or a hub id",
             fix="use method: full",
@@ -114,7 +114,7 @@ def resume_adapter(model: Any, method: MethodSection) -> nn.Module:
     asked = [key for key in keys if method.given(key)]
     if asked:
         raise ModelError(
-            f"The model is an adapter already, and its {', '.join(asked)} cannot be changed",
+            f"the model is an adapter already, and its {', '.join(asked)} cannot be changed",
             given=", ".join(f"{key}: {getattr(method, key)}" for key in asked),
             expected="method: lora, with nothing else: training goes on with the adapter as it is",
             fix="leave these keys out, or start from the model under the adapter",
@@ -164,7 +164,7 @@ def _targets(model: Any, method: MethodSection) -> list[str]:
     layers = linear_layers(model)
     if not layers:
         raise ModelError(
-            "The model has no linear layer that an adapter could go around",
+            "the model has no linear layer that an adapter could go around",
             given=type(model).__name__,
             expected="a model with linear layers under its output layer",
             fix="use method: full or method: head",
@@ -174,7 +174,7 @@ def _targets(model: Any, method: MethodSection) -> list[str]:
     unknown = [target for target in method.targets if not any(_matches(layer, target) for layer in layers)]
     if unknown:
         raise ModelError(
-            "The model has no linear layers of these names",
+            "the model has no linear layers of these names",
             given=f"targets: {', '.join(unknown)}",
             expected="some of " + ", ".join(sorted({layer.rpartition(".")[2] for layer in layers})),
             fix="correct `targets` of the method, or leave it out to adapt all of them",

@@ -84,7 +84,7 @@ def read_config(folder: Path, registry: Registry, overrides: dict[str, Any], *, 
             )
     except Exception as error:  # their checks raise of everything, and what is wrong is in the file either way
         raise ModelError(
-            f"The model's config.json cannot be used: {folder / 'config.json'}",
+            f"the model's config.json cannot be used: {folder / 'config.json'}",
             given=f"model_type {values.get('model_type')!r}: {str(error).strip() or repr(error)}".splitlines()[0],
             expected="an architecture that the installed transformers or a plugin has",
             fix=(

@@ -58,7 +58,7 @@ def check_model(folder: Path, *, name: str, trust_remote_code: bool = False, fro
     if not config_file.is_file():
         _refuse_if_only_pickle(folder, name)
         raise ModelError(
-            f"The model folder has no config.json: {folder}",
+            f"the model folder has no config.json: {folder}",
             given=_listing(folder),
             expected="config.json, model.safetensors and the tokenizer's files, as save_pretrained writes them",
             fix="name the folder that holds config.json, or a run folder",
@@ -69,7 +69,7 @@ def check_model(folder: Path, *, name: str, trust_remote_code: bool = False, fro
     _check_depth(config, tensors, config_file)
     if _reads_text(config, folder) and not _has_tokenizer(folder):
         raise ModelError(
-            f"The model folder has no tokenizer: {folder}",
+            f"the model folder has no tokenizer: {folder}",
             given=_listing(folder),
             expected="one of " + ", ".join(" + ".join(files) for files in _TOKENIZERS),
             fix="copy the tokenizer's files of the original model into the folder",
@@ -139,10 +139,10 @@ def check_safetensors(file: Path) -> int:
             length = int.from_bytes(start, "little")
             raw = stream.read(length) if length <= min(size, _HEADER_LIMIT) else b""
     except OSError as error:
-        raise ModelError(f"The weight file cannot be read: {file}", given=str(error), fix=_SAFETENSORS_FIX) from error
+        raise ModelError(f"the weight file cannot be read: {file}", given=str(error), fix=_SAFETENSORS_FIX) from error
     if start == b"version ":
         raise ModelError(
-            f"The weight file is a Git LFS pointer, not the weights: {file}",
+            f"the weight file is a Git LFS pointer, not the weights: {file}",
             given=f"{size:,} bytes of text",
             expected="a safetensors file",
             fix="run `git lfs pull` in the model's repository",
@@ -191,7 +191,7 @@ def _check_depth(config: dict[str, Any], tensors: int, file: Path) -> None:
 
 def _damaged(file: Path, what: str, size: int, expected: str) -> ModelError:
     return ModelError(
-        f"The weight file is {what}: {file}", given=f"{size:,} bytes", expected=expected, fix=_SAFETENSORS_FIX
+        f"the weight file is {what}: {file}", given=f"{size:,} bytes", expected=expected, fix=_SAFETENSORS_FIX
     )
 
 
@@ -203,7 +203,7 @@ def _weight_files(folder: Path, stem: str, name: str, *, from_hub: bool) -> list
         return _shards(folder, index)
     _refuse_if_only_pickle(folder, name)
     raise ModelError(
-        f"No safetensors weights for {name}: {folder}",
+        f"no safetensors weights for {name}: {folder}",
         given="no *.safetensors file in the hub repository" if from_hub else _listing(folder),
         expected=f"{stem}.safetensors, or {index.name} with its shards",
         fix="choose a model with safetensors weights; pickle weights (*.bin, *.pt) are never fetched or loaded"
@@ -216,7 +216,7 @@ def _shards(folder: Path, index: Path) -> list[Path]:
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places or not all(isinstance(shard, str) for shard in places.values()):
         raise ModelError(
-            f"The index of the weight files has no weight_map: {index}",
+            f"the index of the weight files has no weight_map: {index}",
             expected="an object that gives each tensor's file",
             fix="copy or download the file again",
         )
@@ -224,7 +224,7 @@ def _shards(folder: Path, index: Path) -> list[Path]:
     outside = [shard for shard in names if Path(shard).name != shard or not shard.endswith(".safetensors")]
     if outside:
         raise ModelError(
-            f"The index of the weight files names something that is no safetensors file of this folder: {index}",
+            f"the index of the weight files names something that is no safetensors file of this folder: {index}",
             given=", ".join(outside[:3]),
             expected="names of *.safetensors files beside the index",
             fix="do not use this model: such an index reads files from elsewhere",
@@ -259,7 +259,7 @@ def _refuse_if_only_pickle(folder: Path, name: str) -> None:
 
 def _pickle_error(name: str, files: Sequence[str]) -> ModelError:
     return ModelError(
-        f"The weights of {name} are pickle files, which are never loaded: a pickle can run any code",
+        f"the weights of {name} are pickle files, which are never loaded: a pickle can run any code",
         given=", ".join(files[:5]),
         expected="model.safetensors, which holds numbers and nothing else",
         fix=(
@@ -308,7 +308,7 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise ModelError(
-            f"The model folder cannot be read: {folder}", given=str(error), fix="check the folder's permissions"
+            f"the model folder cannot be read: {folder}", given=str(error), fix="check the folder's permissions"
         ) from error
 
 

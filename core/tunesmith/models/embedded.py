@@ -21,7 +21,7 @@ def tiny() -> Path:
     resource = files("tunesmith") / "assets" / "tiny"
     if not isinstance(resource, Path) or not (resource / "model.safetensors").is_file():
         raise ModelError(
-            "This installation does not hold the weights of tunesmith/tiny",
+            "this installation does not hold the weights of tunesmith/tiny",
             given=str(resource),
             expected="a folder with config.json, model.safetensors and tokenizer.json",
             fix="install the tunesmith wheel again: pip install --force-reinstall tunesmith",

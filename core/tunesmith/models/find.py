@@ -88,13 +88,24 @@ def _from_path(path: Path, section: ModelSection, registry: Registry, above: tup
     if (path / "run.json").is_file():
         path = path / "model"
         if not path.is_dir():
-            raise ModelError(
-                f"The run holds no model yet: {path.parent}",
-                given="no folder `model` in the run",
-                expected="a run that has finished",
-                fix=f"let it finish: tunesmith train --resume {path.parent}",
-            )
+            raise _no_model_in(path.parent)
     return _from_folder(path, section, registry, above)
+
+
+def _no_model_in(run: Path) -> ModelError:
+    if read_json(run / "run.json").get("status") == "finished":
+        return ModelError(
+            f"the run holds no model any more: {run}",
+            given="no folder `model` in the run, which is finished",
+            expected="a run with its model; a search keeps that of its best trial, a cross-validation none",
+            fix=f"train it again: tunesmith train {run / 'recipe.yaml'} --set output=FOLDER",
+        )
+    return ModelError(
+        f"the run holds no model yet: {run}",
+        given="no folder `model` in the run",
+        expected="a run that has finished",
+        fix=f"let it finish: tunesmith train --resume {run}",
+    )
 
 
 def _from_folder(
@@ -130,7 +141,7 @@ def _refuse_other_base(folder: Path, base: ModelSource) -> None:
     trained_on = read_json(file).get("digest")
     if trained_on != base.digest:
         raise ModelError(
-            f"The model under the adapter {folder} is not the one it was trained on: {base.name}",
+            f"the model under the adapter {folder} is not the one it was trained on: {base.name}",
             given=f"weights of {base.digest[:23]}…",
             expected=f"weights of {str(trained_on)[:23]}…, as {file.name} says",
             fix=(
@@ -147,10 +158,10 @@ def _base_of(folder: Path, section: ModelSection, registry: Registry, above: tup
     base = config.get("base_model_name_or_path")
     here = str(folder.resolve())
     if here in above:
-        raise ModelError(f"The adapter stands on itself: {folder}", given=" -> ".join([*above, here]))
+        raise ModelError(f"the adapter stands on itself: {folder}", given=" -> ".join([*above, here]))
     if not isinstance(base, str) or not base:
         raise ModelError(
-            f"The adapter does not say which model it stands on: {config_file}",
+            f"the adapter does not say which model it stands on: {config_file}",
             given=f"base_model_name_or_path: {base!r}",
             expected="a model folder, a named model or a hub id",
             fix="write the model it was trained on into adapter_config.json",
@@ -163,7 +174,7 @@ def _base_of(folder: Path, section: ModelSection, registry: Registry, above: tup
         return _find(below, registry, seed=0, above=(*above, here))
     except ModelError as error:
         raise ModelError(
-            f"The model under the adapter {folder} cannot be used: {error.what}",
+            f"the model under the adapter {folder} cannot be used: {error.what}",
             given=error.given,
             expected=error.expected,
             fix=(*error.fix, f"or correct base_model_name_or_path in {config_file}"),
@@ -251,7 +262,7 @@ def _no_such_model(name: str, registry: Registry) -> ModelError:
     path = Path(name).expanduser()
     near = [f"did you mean {match}?" for match in _similar(path, registry)]
     return ModelError(
-        f"There is no model {name}",
+        f"there is no model {name}",
         given=f"{name}: not a path that exists, not a named model, not a hub id",
         expected="a folder, a named model ("
         + ", ".join(_names(registry, weights=True))

@@ -52,7 +52,7 @@ def download(
             folder = snapshot_download(repo, revision=revision, allow_patterns=patterns, ignore_patterns=_NOT_FETCHED)
     except errors.GatedRepoError as error:
         raise ModelError(
-            f"Access to {repo} is gated and not granted to you",
+            f"access to {repo} is gated and not granted to you",
             given=repo,
             expected="a hub model you may download",
             fix=(
@@ -69,7 +69,7 @@ def download(
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise ModelError(
-            f"The hub has no model {repo}, or it is private",
+            f"the hub has no model {repo}, or it is private",
             given=repo,
             expected="owner/name of a public model, or of a private one you are logged in for",
             fix=("check the spelling", "a private model needs a login: hf auth login, or HF_TOKEN"),

@@ -126,7 +126,7 @@ class CnnForImageClassification(_ImageNet):
         height, width = (side // 4 for side in config.image_size)
         if not (height and width):
             raise ModelError(
-                "The images are too small for the cnn, which halves them twice",
+                "the images are too small for the cnn, which halves them twice",
                 given=f"{config.image_size[0]} × {config.image_size[1]} pixels",
                 expected="at least 4 × 4 pixels",
                 fix="use model: scratch:mlp, or larger images",
@@ -189,7 +189,7 @@ def mlp(options: ScratchOptions) -> MlpConfig:
 def _refuse_size(options: ScratchOptions) -> None:
     if options.size is not None:
         raise ModelError(
-            f"The {options.architecture} comes in one size, which depends on the images",
+            f"the {options.architecture} comes in one size, which depends on the images",
             given=f"a size of {options.size:,} parameters",
             expected=f"scratch:{options.architecture}",
             fix=f"leave the size out: model: scratch:{options.architecture}",

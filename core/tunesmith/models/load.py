@@ -130,7 +130,7 @@ def _pretrained(
             )
     except Exception as error:  # transformers raises of everything for a configuration that nobody could have saved
         raise ModelError(
-            f"The weights of {source.name} cannot be loaded: {folder}",
+            f"the weights of {source.name} cannot be loaded: {folder}",
             given=f"{type(error).__name__}: {str(error).strip() or 'no reason given'}".splitlines()[0],
             expected=f"weights of a {build.__name__}",
             fix="copy or download the model again; or install what is missing, if the line above names a package",
@@ -228,7 +228,7 @@ def _judge(
     missing = report.missing - (frozenset() if has_head else replaceable)
     if missing:
         raise ModelError(
-            f"The checkpoint of {source.name} lacks weights of a {type(model).__name__}: {source.folder}",
+            f"the checkpoint of {source.name} lacks weights of a {type(model).__name__}: {source.folder}",
             given=f"{len(missing)} missing: {_few(missing)}",
             expected="every weight" + (" except a new output layer's" if replaceable and not has_head else ""),
             fix="the file is incomplete or belongs to another architecture: copy or download the model again",

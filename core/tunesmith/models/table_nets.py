@@ -178,7 +178,7 @@ def tabular_mlp(options: ScratchOptions) -> TabularMlpConfig:
     """The registered architecture ``tabular-mlp``; its columns come with the data."""
     if options.size is not None:
         raise ModelError(
-            "The tabular-mlp comes in one size, which depends on the table",
+            "the tabular-mlp comes in one size, which depends on the table",
             given=f"a size of {options.size:,} parameters",
             expected=f"scratch:{options.architecture}",
             fix=f"leave the size out: model: scratch:{options.architecture}",

@@ -109,7 +109,7 @@ def _learn_merges(tokenizer: Tokenizer, vocabulary: int, texts: Iterable[str]) -
     tokenizer.train_from_iterator(seen, trainer=trainer)
     if not seen.characters:
         raise ModelError(
-            "There is no text to learn a tokenizer from",
+            "there is no text to learn a tokenizer from",
             given="only empty texts",
             expected="training rows with text",
             fix="check data.train, or use `tokenizer: byte`, which needs no text",
@@ -157,7 +157,7 @@ def _tokenizer_folder(name: str) -> Path:
         return path / "model" if (path / "run.json").is_file() else path
     if "/" not in name or path.is_absolute():
         raise ModelError(
-            f"There is no tokenizer {name}",
+            f"there is no tokenizer {name}",
             given=name,
             expected="`bpe`, `byte`, a folder with a tokenizer, or a hub id (owner/name)",
             fix="correct `tokenizer` of the model in the recipe",
@@ -177,21 +177,21 @@ def _load(folder: Path, *, trust_remote_code: bool = False) -> PreTrainedTokeniz
             )
     except Exception as error:  # the parsers below raise bare Exception for a damaged file
         raise ModelError(
-            f"The tokenizer cannot be loaded: {folder}",
+            f"the tokenizer cannot be loaded: {folder}",
             given=f"{type(error).__name__}: {_first_line(error)}",
             expected="a tokenizer.json that the tokenizers library reads",
             fix="copy the tokenizer's files of the original model into the folder",
         ) from error
     if not tokenizer.is_fast:
         raise ModelError(
-            f"The tokenizer has no fast form: {folder}",
+            f"the tokenizer has no fast form: {folder}",
             given=type(tokenizer).__name__,
             expected="a tokenizer.json",
             fix="choose a model that comes with a tokenizer.json",
         )
     if not isinstance(tokenizer.model_max_length, (int, float)):
         raise ModelError(
-            f"The tokenizer cannot be used: {folder}",
+            f"the tokenizer cannot be used: {folder}",
             given=f"model_max_length: {tokenizer.model_max_length!r} in tokenizer_config.json",
             expected="a number of tokens",
             fix="copy the tokenizer's files of the original model into the folder",

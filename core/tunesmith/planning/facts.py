@@ -173,11 +173,13 @@ class Measurement:
         steps: on the shortest, the median and the longest batch, as far as there are as many.
         forward: seconds of a forward pass over the median batch.
         peak: most memory held meanwhile; ``None`` where the system does not tell.
+        compiling: seconds spent on that before the first step (``train.compile``).
     """
 
     steps: tuple[MeasuredStep, ...]
     forward: float
     peak: int | None
+    compiling: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

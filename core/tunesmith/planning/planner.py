@@ -20,7 +20,7 @@ from tunesmith.tasks.base import Encoded
 from tunesmith.tasks.encoded import item_lengths
 from tunesmith.tasks.lengths import plural
 from tunesmith.training.heap import kept_memory
-from tunesmith.training.outlook import Outlook, look_ahead, memory_explained
+from tunesmith.training.outlook import Outlook, look_ahead, memory_explained, settle_activations
 from tunesmith.training.prepare import SPLITS, Work, prepare
 from tunesmith.training.randomness import own_random_state
 from tunesmith.training.strategy import Strategy
@@ -49,7 +49,7 @@ def plan(recipe: Recipe, *, steps: bool = True, samples: int = 3) -> Plan:
     with own_random_state(recipe.train.seed, strategy.device), kept_memory():
         with memory_explained():
             work = prepare(recipe, strategy, registry)
-            outlook = look_ahead(work)
+            work, outlook = settle_activations(work, look_ahead(work))
         made = _without_steps(work, outlook, samples)
         if not steps or outlook is None or outlook.fits is False:
             return made

@@ -20,7 +20,9 @@ from tunesmith.data import padding_share
 from tunesmith.models.methods import training_mode
 from tunesmith.planning.facts import MeasuredStep, Measurement, Steps, Time
 from tunesmith.tasks.encoded import item_lengths
+from tunesmith.training.batches import collated_parts
 from tunesmith.training.checkpoint import Progress
+from tunesmith.training.compiling import compiled
 from tunesmith.training.loop import Job, take_step
 from tunesmith.training.machine import peak_bytes, reset_peak
 from tunesmith.training.optimizer import make_optimizer
@@ -62,14 +64,16 @@ def measure(work: Work) -> Measurement:
     chosen = [ordered[place] for place in sorted({0, len(ordered) // 2, len(ordered) - 1})]
     job = Job(work, make_optimizer(work.model, work.recipe.train), Progress())
     training_mode(work.model)
-    resettable = reset_peak(device)
-    _step(job, chosen[0])
-    steps = []
-    for batch in chosen:
-        seconds = _step(job, batch)
-        steps.append(MeasuredStep(len(batch), int(lengths[batch].max()), seconds))
-    peak = peak_bytes(device) if resettable else None
-    return Measurement(tuple(steps), _forward(work, chosen[len(chosen) // 2]), peak)
+    with compiled(job) as compilation:
+        resettable = reset_peak(device)
+        _step(job, chosen[0])
+        steps = []
+        for batch in chosen:
+            seconds = _step(job, batch)
+            steps.append(MeasuredStep(len(batch), int(lengths[batch].max()), seconds))
+        peak = peak_bytes(device) if resettable else None
+    compiling = 0.0 if compilation is None else compilation.seconds
+    return Measurement(tuple(steps), _forward(work, chosen[len(chosen) // 2]), peak, compiling)
 
 
 def time_of(work: Work, measurement: Measurement) -> Time:
@@ -81,7 +85,7 @@ def time_of(work: Work, measurement: Measurement) -> Time:
     costs = [_cost(batch, lengths) for batch in work.feed.epoch(0)]
     fixed, each = _line([step.rows * step.length for step in measurement.steps], [s.seconds for s in measurement.steps])
     steps = work.feed.total_steps
-    training = steps * fixed + steps / len(costs) * sum(costs) * each
+    training = measurement.compiling + steps * fixed + steps / len(costs) * sum(costs) * each
     middle = measurement.steps[len(measurement.steps) // 2]
     forward = measurement.forward / (middle.rows * middle.length)
     return Time(training, forward * _evaluated(work))
@@ -112,8 +116,7 @@ def _cost(batch: Batch, lengths: NDArray[np.int64]) -> int:
 def _step(job: Job, batch: Batch) -> float:
     work = job.work
     started = time.perf_counter()
-    parts = [work.collate([work.items["train"][int(index)] for index in part]) for part in work.feed.parts(batch)]
-    take_step(job, parts, rate=0.0)
+    take_step(job, collated_parts(work, batch), rate=0.0)
     return time.perf_counter() - started
 
 
@@ -121,7 +124,6 @@ def _forward(work: Work, batch: Batch) -> float:
     device: Any = work.strategy.device
     started = time.perf_counter()
     with torch.no_grad(), autocast(work.recipe.train.precision, device):
-        for part in work.feed.parts(batch):
-            inputs = work.collate([work.items["train"][int(index)] for index in part]).to(device)
-            work.task.loss(work.model, inputs).item()
+        for part in collated_parts(work, batch):
+            work.task.loss(work.model, part.to(device)).item()
     return time.perf_counter() - started

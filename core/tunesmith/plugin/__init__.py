@@ -5,6 +5,7 @@
 from tunesmith.plugin.events import CheckpointSaved, Evaluated, Event, RunFinished, RunNote, RunStarted, StepDone
 from tunesmith.plugin.hooks import PROJECT, Hooks, hookimpl
 from tunesmith.plugin.specs import (
+    AugmentationSpec,
     CommandSpec,
     DatasetSpec,
     EngineSpec,
@@ -18,6 +19,7 @@ from tunesmith.plugin.specs import (
 
 __all__ = [
     "PROJECT",
+    "AugmentationSpec",
     "CheckpointSaved",
     "CommandSpec",
     "DatasetSpec",

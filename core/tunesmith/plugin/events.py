@@ -94,10 +94,10 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(Event):
-    """The job ended well.
+    """The job ended.
 
     Attributes:
-        status: ``finished`` or ``interrupted`` (saved, can be resumed).
+        status: ``finished``, ``interrupted`` (saved, can be resumed) or ``failed`` (by an error, which is raised).
         metrics: final figures, ``{"test": {"accuracy": …}, "validation": {…}}``.
         seconds: wall time of the training, evaluation included.
     """

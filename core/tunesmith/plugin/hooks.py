@@ -15,6 +15,7 @@ import pluggy
 
 from tunesmith.plugin.events import CheckpointSaved, Evaluated, RunFinished, RunNote, RunStarted, StepDone
 from tunesmith.plugin.specs import (
+    AugmentationSpec,
     CommandSpec,
     DatasetSpec,
     EngineSpec,
@@ -115,6 +116,17 @@ class Hooks:
         """
 
     @_hookspec
+    def tunesmith_augmentations(self) -> Iterable[AugmentationSpec]:  # type: ignore[empty-body]
+        """Transforms of training rows (``data.augment``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_augmentations():
+                return [AugmentationSpec(name="blur", summary="Blur", target="my_plugin.blur:Blur", changes="image")]
+        """
+
+    @_hookspec
     def tunesmith_commands(self) -> Iterable[CommandSpec]:  # type: ignore[empty-body]
         """Commands this plugin adds to the ``tunesmith`` program.
 
@@ -184,7 +196,7 @@ class Hooks:
 
     @_hookspec
     def tunesmith_run_finished(self, event: RunFinished) -> None:
-        """The job ended well.
+        """The job ended.
 
         Example::
 

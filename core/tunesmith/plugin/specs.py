@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
+    "AugmentationSpec",
     "CommandSpec",
     "DatasetSpec",
     "EngineSpec",
@@ -197,6 +198,25 @@ class MetricSpec(Spec):
         self._check(isinstance(up, bool), "greater_is_better must be True or False", up)
         rule = "tasks must be a tuple of names, e.g. ('chat',); empty for every task that writes answers"
         self._check(_is_texts(self.tasks) and all(self.tasks), rule, self.tasks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentationSpec(Spec):
+    """A transform of training rows; the target is a subclass of :class:`tunesmith.tasks.Transform`.
+
+    Attributes:
+        changes: what of a row it changes: ``image``, ``text``, or whatever else a plugin's task says it
+            augments (``Task.augments``). A recipe may use it with the tasks that say the same.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+
+    changes: str
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        rule = "changes must be 'image', 'text', or a task's own word in lower-case letters"
+        self._check(_fits(NAME_FORM, self.changes), rule, self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

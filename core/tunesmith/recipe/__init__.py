@@ -16,6 +16,7 @@ from tunesmith.recipe.flags import from_flags
 from tunesmith.recipe.parse import parse_recipe
 from tunesmith.recipe.reader import read_recipe
 from tunesmith.recipe.schema import (
+    AugmentSection,
     DataSection,
     EvaluateSection,
     MethodSection,
@@ -29,6 +30,7 @@ from tunesmith.recipe.schema import (
 from tunesmith.recipe.starter import starter_recipe
 
 __all__ = [
+    "AugmentSection",
     "DataSection",
     "EvaluateSection",
     "MethodSection",

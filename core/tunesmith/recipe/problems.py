@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tunesmith.recipe.schema import Recipe
-from tunesmith.recipe.words import closest, described, field_at, section_of, shown
+from tunesmith.recipe.words import closest, described, field_at, item_section, section_of, shown
 from tunesmith.recipe.yaml_text import read_plain
 
 __all__ = ["Place", "explain"]
@@ -87,7 +87,7 @@ def _told(detail: ErrorDetails) -> str:
         return f"{_dotted(path)}: expected text, given an empty text"
     if kind == "too_short" and not given:
         return f"{_dotted(path)}: expected at least one, given an empty list"
-    inner = "text" if section_of(field) is None and path and _inside(path) else described(field)
+    inner = _inner(path) if section_of(field) is None and path and _inside(path) else described(field)
     return f"{_dotted(path)}: expected {inner}, given {shown(given)}{_hint(given, inner, field.annotation)}"
 
 
@@ -95,6 +95,12 @@ def _inside(path: Place) -> bool:
     """The path ends at an item of a list or dict of texts."""
     above = field_at(Recipe, path[:-1])
     return above is not None and above is field_at(Recipe, path) and not isinstance(above.default, tuple)
+
+
+def _inner(path: Place) -> str:
+    above = field_at(Recipe, path[:-1])
+    section = None if above is None else item_section(above)
+    return "text" if section is None else f"a name, or a section of {', '.join(section.model_fields)} and more"
 
 
 def _hint(given: Any, expected: str, annotation: Any) -> str:

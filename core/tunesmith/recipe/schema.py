@@ -15,8 +15,10 @@ import os
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 __all__ = [
+    "AugmentSection",
     "DataSection",
     "EvaluateSection",
     "MethodSection",
@@ -62,6 +64,12 @@ def _pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value  # YAML, TOML and JSON have no tuples
 
 
+def _no_number(value: Any) -> Any:
+    if type(value) in (int, float):  # 1 == True in Python
+        raise PydanticKnownError("literal_error", {"expected": "auto, true or false"})
+    return value
+
+
 def _and(keys: list[str]) -> str:
     """The subject of a rule: ``'rank' is``, ``'rank' and 'alpha' are``."""
     *front, last = [f"'{key}'" for key in keys]
@@ -73,6 +81,7 @@ Sources = Annotated[
     list[Annotated[str, Field(min_length=1)]], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
 ]
 PathText = Annotated[str, BeforeValidator(_path_text, json_schema_input_type=str)]
+Switch = Annotated[Literal["auto", True, False], BeforeValidator(_no_number)]
 
 
 class Section(BaseModel):
@@ -229,6 +238,21 @@ class SplitSection(Section):
         return self
 
 
+class AugmentSection(Section):
+    """A transform of training rows. ``flip`` is short for ``{name: flip}``; the other keys are the transform's own."""
+
+    model_config = ConfigDict(extra="allow")  # checked when the transform is known, before any row is read
+
+    name: str = Field(min_length=1)
+    """Name of a transform (`tunesmith augmentations list`)."""
+
+
+Transforms = Annotated[
+    list[Annotated[AugmentSection, BeforeValidator(_bare_name, json_schema_input_type=str | AugmentSection)]],
+    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str | AugmentSection]),
+]
+
+
 class DataSection(Section):
     """Which rows, and how their columns map to what the task reads."""
 
@@ -246,6 +270,8 @@ class DataSection(Section):
     """What the task reads -> the name of your column, e.g. `{text: body, label: category}`."""
     split: Annotated[SplitSection, BeforeValidator(_empty)] = Field(default_factory=SplitSection)
     """Parts to cut off the training rows."""
+    augment: Transforms = Field(default_factory=list)
+    """Random changes of training rows, in this order, anew in every epoch, e.g. `[flip, {name: shift, pixels: 2}]`."""
     encoding: str = "utf-8"
     """How text files are encoded; any name that Python knows."""
     column_names: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(_distinct)] | None = Field(
@@ -312,6 +338,10 @@ class TrainSection(Section):
     """Compute each step's batch in this many parts, to save memory; the result is the same."""
     precision: Literal["auto", "fp32", "bf16", "bf16-weights"] = "auto"
     """`bf16`: matrix products; `bf16-weights`: all but the optimizer; `auto`: bf16 where measured to be faster."""
+    activation_checkpointing: Switch = "auto"
+    """Compute activations anew in the backward pass instead of keeping them. `auto`: where memory would not suffice."""
+    compile: Switch = False
+    """Compile the repeated layers (`torch.compile`). `auto`: where that is known to pay off over so long a job."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model is trained. `auto`: `cuda` where there is one, else `cpu`."""
     strategy: str = "single"

@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["closest", "described", "field_at", "section_of", "shown"]
+__all__ = ["closest", "described", "field_at", "item_section", "section_of", "shown"]
 
 _SHOWN = 60  # characters of a given value; the rest is cut off
 
@@ -32,13 +32,14 @@ def _described(annotation: Any, metadata: Sequence[Any]) -> str:
     if origin is Annotated:
         return _described(args[0], [*args[1:], *metadata])
     if origin is Literal:
-        return _either([repr(arg) for arg in args])
+        return _either([shown(arg) for arg in args])
     if origin is tuple:
         return f"a list of {len(args)} numbers" + _bounds(_constraints(get_args(args[0])[1:]), " each")
     if origin is dict:
         return "a section of names and texts, e.g. {text: body}"
     if origin is list:
-        return "a text or a list of texts" if _takes_one(metadata) else "a list of texts"
+        one, many = ("text", "texts") if _section_in(args[0]) is None else ("name", "names and sections")
+        return f"a {one} or a list of {many}" if _takes_one(metadata) else f"a list of {many}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         keys = ", ".join(annotation.model_fields)
         return f"a name, or a section of {keys}" if _takes_one(metadata) else f"a section of {keys}"
@@ -101,6 +102,9 @@ def field_at(model: type[BaseModel], path: Sequence[str | int]) -> FieldInfo | N
     field: FieldInfo | None = None
     section: type[BaseModel] | None = model
     for part in path:
+        if isinstance(part, int) and field is not None and item_section(field):
+            section = item_section(field)
+            continue
         if section is None:
             return field  # an index or a free name inside the field's value
         field = section.model_fields.get(str(part))
@@ -112,5 +116,14 @@ def field_at(model: type[BaseModel], path: Sequence[str | int]) -> FieldInfo | N
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
     """The section that a field holds, or ``None`` where it holds a value."""
-    kind = field.annotation
+    return _section_in(field.annotation)
+
+
+def item_section(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that each item of a list is, or ``None`` where the field holds no list of sections."""
+    return _section_in(get_args(field.annotation)[0]) if get_origin(field.annotation) is list else None
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

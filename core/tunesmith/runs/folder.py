@@ -347,7 +347,7 @@ def _not_a_run(path: Path) -> RunError:
     above = next((parent for parent in (path.parent, path.parent.parent) if (parent / MANIFEST).is_file()), None)
     if above is not None:
         fix = f"did you mean {above}?"
-    elif path.is_dir() and any(path.glob(f"*/{MANIFEST}")):
+    elif any(any(path.glob(f"{deep}{MANIFEST}")) for deep in ("*/", "*/*/")):  # trials of a search lie two deep
         fix = f"tunesmith runs list {path} shows the runs in it"
     else:
         fix = "tunesmith runs list FOLDER shows the runs in a folder"

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tunesmith.errors import RecipeError, RunError
+from tunesmith.errors import OutputError, RecipeError, RunError
 from tunesmith.recipe import Recipe, dump_recipe, read_recipe
 from tunesmith.runs import Run, atomic_write, writing
 from tunesmith.runs.lock import TakenError, hold
@@ -50,6 +50,8 @@ class StudyFolder:
             OutputError: something is there already, or the place cannot be written.
         """
         folder = cls(Path(recipe.output).expanduser(), kind)
+        if (folder.path / _MANIFEST).is_file():
+            raise _occupied(folder)
         Run.check_free(folder.path)
         with writing(folder.path):
             folder.path.mkdir(parents=True, exist_ok=True)
@@ -146,3 +148,16 @@ class StudyFolder:
             yield
         finally:
             lock.__exit__(None, None, None)
+
+
+def _occupied(folder: StudyFolder) -> OutputError:
+    kind = folder.manifest.get("kind")
+    return OutputError(
+        f"{folder.path} is not empty, and nothing is overwritten",
+        given=f"an earlier tunesmith {kind}",
+        expected="a folder that is empty or not there",
+        fix=[
+            "choose another output: --set output=FOLDER",
+            f"or go on with that one: tunesmith {kind} --resume {folder.path}",
+        ],
+    )

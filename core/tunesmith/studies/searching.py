@@ -31,7 +31,7 @@ from tunesmith.studies.folder import StudyFolder
 from tunesmith.studies.optimizer import PRUNERS, SAMPLERS, Optimizer, Told, check_grid, opened, require_optuna
 from tunesmith.studies.report import write_search_report
 from tunesmith.studies.space import Dimension, parse_space, with_values
-from tunesmith.studies.trials import remove_weights, run_trial
+from tunesmith.studies.trials import ENDED, remove_weights, run_trial
 from tunesmith.tasks.base import Metric, Task
 from tunesmith.training import Observer
 from tunesmith.training.resolve import deciding_metric
@@ -40,7 +40,6 @@ __all__ = ["KEEP", "SearchResult", "Trial", "search"]
 
 KEEP = ("best", "all", "none")
 _ASKED = {"over", "trials", "seed", "sampler", "pruner", "keep"}
-_ENDED = ("complete", "pruned", "diverged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,8 @@ class Trial:
 
     Attributes:
         number: 1-based.
-        state: ``running``; ``complete``; ``pruned``: stopped early as hopeless; ``diverged``: its loss was not finite.
+        state: ``running``; ``complete``; ``pruned``: stopped early as hopeless; ``diverged``: its loss was not finite;
+            ``too large``: it did not fit into memory.
         values: key of the recipe to the value that was tried.
         figure: the deciding metric on the validation rows; of a pruned trial the last one it reached.
         seconds: time in training steps.
@@ -254,9 +254,12 @@ class _Search:
             states = [trial.state for trial in trials]
             raise TrainingError(
                 "no trial of the search ran to its end",
-                given=", ".join(f"{states.count(state)} {state}" for state in _ENDED if state in states),
-                expected="at least one whose loss stays finite",
-                fix="search over smaller learning rates; the report of each trial shows where its loss left",
+                given=", ".join(f"{states.count(state)} {state}" for state in ENDED if state in states),
+                expected="at least one whose loss stays finite, and that fits into memory",
+                fix=[
+                    "search over smaller learning rates; the report of each trial shows where its loss left",
+                    "or over smaller steps and models; `tunesmith plan` shows what they need",
+                ],
             )
         manifest = Run.open(best.run).manifest
         return SearchResult(

@@ -12,13 +12,16 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Literal, Protocol
 
-from tunesmith.errors import NonFiniteLossError, RunError, StoppedError
+from tunesmith.errors import NonFiniteLossError, OutOfMemoryError, RunError, StoppedError, TooLargeError
 from tunesmith.plugin import Evaluated, Event, RunFinished, RunStarted, StepDone
 from tunesmith.recipe import Recipe
 from tunesmith.runs import Run
 from tunesmith.training import Observer, train
 
-__all__ = ["Judge", "Outcome", "begin_or_take_up", "remove_weights", "run_trial"]
+__all__ = ["ENDED", "Judge", "Outcome", "begin_or_take_up", "remove_weights", "run_trial"]
+
+ENDED = ("complete", "pruned", "diverged", "too large")
+"""How a trial can end, best first."""
 
 
 class Judge(Protocol):
@@ -39,12 +42,13 @@ class Outcome:
     """How a trial ended.
 
     Attributes:
-        state: ``complete``; ``pruned``: stopped early as hopeless; ``diverged``: its loss was not finite.
+        state: ``complete``; ``pruned``: stopped early as hopeless; ``diverged``: its loss was not finite;
+            ``too large``: it did not fit into memory.
         value: of the deciding metric on the validation rows; of a pruned trial the last one it reached.
         seconds: time in training steps, over all sessions.
     """
 
-    state: Literal["complete", "pruned", "diverged"]
+    state: Literal["complete", "pruned", "diverged", "too large"]
     value: float | None
     seconds: float
 
@@ -83,6 +87,8 @@ def run_trial(
         run = begin_or_take_up(recipe, observers=[watch, *observers], stop=watch.halt)
     except NonFiniteLossError:
         return Outcome("diverged", None, watch.seconds)
+    except (TooLargeError, OutOfMemoryError):
+        return Outcome("too large", None, watch.seconds)
     except StoppedError:
         if not watch.pruned:
             raise

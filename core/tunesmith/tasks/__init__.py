@@ -5,5 +5,18 @@
 from tunesmith.tasks.base import Batch, Encoded, Metric, Task
 from tunesmith.tasks.rendering import open_task, save_task
 from tunesmith.tasks.sections import Matrix, Section, Table, Text
+from tunesmith.tasks.transforms import Transform
 
-__all__ = ["Batch", "Encoded", "Matrix", "Metric", "Section", "Table", "Task", "Text", "open_task", "save_task"]
+__all__ = [
+    "Batch",
+    "Encoded",
+    "Matrix",
+    "Metric",
+    "Section",
+    "Table",
+    "Task",
+    "Text",
+    "Transform",
+    "open_task",
+    "save_task",
+]

@@ -19,7 +19,7 @@ Shapes: R rows of a batch, L length in tokens, K labels, V vocabulary.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -150,6 +150,10 @@ class Task(ABC, Generic[E, O]):
     """About how many optimizer steps a job takes whose recipe says no ``train.epochs``; it is then evaluated and saved
     a fixed number of times instead of after every epoch. For tasks whose rows may be few. None: 3 epochs."""
 
+    augments: ClassVar[str | None] = None
+    """What transforms (``data.augment``) change of its training rows: ``image``, ``text``, or a word of its own, with
+    which transforms are declared for it. Named, ``augmented`` is there. None: no transform fits."""
+
     def __init__(self, data: DataSection) -> None:
         self.data = data
         self.objective = ObjectiveSection()
@@ -269,6 +273,18 @@ class Task(ABC, Generic[E, O]):
                     raise
                 refused.append(error)
         return items, refused
+
+    def augmented(self, item: Encoded, examples: Sequence[E], change: Callable[[Any], Any]) -> Encoded:
+        """A training item with what ``augments`` names changed, and everything else as it is.
+
+        Called for every row of every step, on a copy of the task whose counts nobody reads, possibly in another thread.
+
+        Args:
+            item: of the plain row.
+            examples: of the training split; the item's is ``examples[item.row]``.
+            change: of pixels, uint8 (H, W, C), or of a text.
+        """
+        raise TypeError(f"{type(self).__name__} says nothing about transforms")
 
     def before_training(
         self, model: nn.Module, splits: Mapping[str, Sequence[Encoded]], *, device: torch.device, precision: str

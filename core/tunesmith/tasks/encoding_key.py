@@ -16,6 +16,7 @@ __all__ = ["encoding_key"]
 FORMAT = 1
 """Of the stored items."""
 _PATHS = {"train", "validation", "test"}  # where rows lie says nothing about them; their digest is in the key
+_LATER = {"augment"}  # rows are changed after they were encoded
 
 
 def encoding_key(task: AnyTask, split: str, rows: str) -> str:
@@ -33,7 +34,7 @@ def encoding_key(task: AnyTask, split: str, rows: str) -> str:
         "packages": environment()["packages"],
         "code": code_digest(type(task), tunesmith.models, tunesmith.tasks),
         "task": f"{type(task).__module__}.{type(task).__qualname__}",
-        "data": {key: value for key, value in task.data.model_dump(mode="json").items() if key not in _PATHS},
+        "data": {key: value for key, value in task.data.model_dump(mode="json").items() if key not in _PATHS | _LATER},
         "state": task.state(),
         "objective": task.objective.model_dump(mode="json"),
         "settings": {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from tunesmith.recipe.schema import DataSection
 from tunesmith.tasks.base import Batch, Encoded
 from tunesmith.tasks.cells import label_cell
 from tunesmith.tasks.classification import Classification
-from tunesmith.tasks.images import Picture, png_bytes, read_picture
+from tunesmith.tasks.images import Picture, Pixels, png_bytes, read_picture
 from tunesmith.tasks.sections import Table
 from tunesmith.tasks.state import state_floats, state_int, state_ints, state_text
 
@@ -77,6 +77,7 @@ class ImageClassification(Classification[ImageExample]):
         ),
     )
     default_rows_per_batch = 128
+    augments = "image"
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
@@ -134,7 +135,7 @@ class ImageClassification(Classification[ImageExample]):
         features = {"pixels": self._pixels(image), **self.encode_label(example)}
         return [Encoded(features, length=1, targets=int(example.labels is not None), row=row)]
 
-    def _pixels(self, image: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def _pixels(self, image: Picture) -> Pixels:
         """uint8 (H, W, C), RGB: what the model sees of a picture."""
         settings = self.settings
         return image.pixels(
@@ -144,6 +145,9 @@ class ImageClassification(Classification[ImageExample]):
             resize=settings.resize,
             resample=settings.resample,
         )
+
+    def augmented(self, item: Encoded, examples: Sequence[ImageExample], change: Callable[[Pixels], Pixels]) -> Encoded:
+        return dataclasses.replace(item, features={**item.features, "pixels": change(item.features["pixels"])})
 
     def collate(self, items: Sequence[Encoded]) -> Batch:
         import torch

@@ -22,7 +22,7 @@ from tunesmith.tasks.resizing import resized
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Picture", "png_bytes", "read_picture"]
+__all__ = ["Picture", "Pixels", "as_image", "as_pixels", "png_bytes", "read_picture"]
 
 MOST_PIXELS = 64_000_000
 """Larger pictures are refused before they are decoded: a file of a few kilobytes can hold gigabytes of pixels."""
@@ -72,8 +72,8 @@ class Picture:
         pixels = self.source if isinstance(self.source, np.ndarray) else _decode(self.source)
         if resize is None and pixels.shape == (height, width, channels):
             return pixels
-        image = _as_image(pixels).convert("L" if channels == 1 else "RGB")
-        return _as_pixels(resized(image, (height, width), resize, resample))
+        image = as_image(pixels).convert("L" if channels == 1 else "RGB")
+        return as_pixels(resized(image, (height, width), resize, resample))
 
 
 def read_picture(value: Any, beside: Path | None = None) -> Picture:
@@ -109,7 +109,7 @@ def read_picture(value: Any, beside: Path | None = None) -> Picture:
 def png_bytes(pixels: Pixels) -> bytes:
     """A PNG file of uint8 (H, W, C)."""
     buffer = io.BytesIO()
-    _as_image(pixels).save(buffer, format="PNG")
+    as_image(pixels).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -118,7 +118,7 @@ def _find(path: Path, beside: Path | None) -> Path:
         return path
     if beside is not None and not path.is_absolute() and (beside / path).is_file():
         return beside / path
-    also = f", nor in {beside}" if beside is not None and not path.is_absolute() else ""
+    also = f", nor in {beside}" if beside not in (None, Path()) and not path.is_absolute() else ""
     raise RowError(f"there is no image file {path}{also}")
 
 
@@ -136,7 +136,7 @@ def _decode(source: Path | bytes) -> Pixels:
                         f"{name} has {image.width:,} × {image.height:,} pixels; at most {MOST_PIXELS:,} are read"
                     )
                 image.load()
-                return _as_pixels(_plain(ImageOps.exif_transpose(image)))
+                return as_pixels(_plain(ImageOps.exif_transpose(image)))
     except RowError:
         raise
     except PIL.Image.DecompressionBombError as error:
@@ -170,12 +170,14 @@ def _from_array(value: np.ndarray[Any, Any]) -> Pixels:
     return value[:, :, :3] if value.shape[2] == 4 else value
 
 
-def _as_image(pixels: Pixels) -> Image:
+def as_image(pixels: Pixels) -> Image:
+    """uint8 (H, W, 1 | 3) as Pillow's gray or RGB."""
     from PIL.Image import fromarray
 
     return fromarray(np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
 
 
-def _as_pixels(image: Image) -> Pixels:
+def as_pixels(image: Image) -> Pixels:
+    """Pillow's gray or RGB as uint8 (H, W, C)."""
     pixels = np.asarray(image, dtype=np.uint8)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

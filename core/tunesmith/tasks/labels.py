@@ -47,7 +47,8 @@ def learn_labels(examples: Sequence[Labelled], *, multi_label: bool) -> tuple[st
     labels = sort_labels(label for example in examples for label in example.labels or ())
     needed = 1 if multi_label else 2
     if len(labels) < needed:
-        found = f"all {len(examples):,} rows have the label {labels[0]!r}" if labels else "no labels at all"
+        rows = "the only row has" if len(examples) == 1 else f"all {len(examples):,} rows have"
+        found = f"{rows} the label {labels[0]!r}" if labels else "no labels at all"
         raise DataError(
             "the training rows do not have enough different labels",
             given=found,

@@ -294,7 +294,8 @@ def _to_score(values: Mapping[str, Any]) -> tuple[tuple[Message, ...], Message]:
     try:
         messages = conversation(values)
     except RowError as error:
-        raise RowError(f"there is no answer to score: {error}") from None
+        wanted = "prompt and completion, or a conversation that ends with an answer"
+        raise RowError(f"there is no answer to score: expected {wanted} ({error})") from None
     return tuple(messages[:-1]), messages[-1]
 
 

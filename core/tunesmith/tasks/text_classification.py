@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunesmith.data.rows import Column, Origin, Row
+from tunesmith.errors import DataError
 from tunesmith.recipe.schema import DataSection
 from tunesmith.tasks.base import Batch, Encoded
 from tunesmith.tasks.cells import label_cell, text_cell
@@ -69,6 +70,7 @@ class TextClassification(Classification[TextExample]):
     default_max_length = 512
     token_feature = "input_ids"
     tallied = ("_lengths",)
+    augments = "text"
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
@@ -120,6 +122,18 @@ class TextClassification(Classification[TextExample]):
             ids = [self._padding]
         features = {"input_ids": np.asarray(ids, dtype=np.int32), **self.encode_label(example)}
         return [Encoded(features, length=len(ids), targets=int(example.labels is not None), row=row)]
+
+    def augmented(self, item: Encoded, examples: Sequence[TextExample], change: Callable[[str], str]) -> Encoded:
+        """A changed text of more than ``data.max_length`` tokens is cut where rows are; else the row stays plain."""
+        example = examples[item.row]
+        text = change(example.text)
+        if text == example.text:
+            return item
+        try:
+            items = self.encode(replace(example, text=text), item.row)
+        except DataError:  # data.too_long: error
+            return item
+        return items[0] if items else item
 
     def collate(self, items: Sequence[Encoded]) -> Batch:
         ids = [item.features["input_ids"] for item in items]

@@ -10,7 +10,7 @@ decide the order in which sums are taken, and with it the last bits: they are co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -69,6 +69,8 @@ def refuse_other_recipe(run: Run, recipe: Recipe) -> None:
     stored = run.manifest.get("recipe")
     if not isinstance(stored, dict):
         return
+    with suppress(ValueError):  # an earlier version did not have every key: those it lacks are at their defaults
+        stored = Recipe.model_validate(stored).model_dump(mode="json")
     before, now = _leaves(stored), _leaves(recipe.model_dump(mode="json"))
     changes = [
         f"{key}: {before.get(key)!r} when it was started, {now.get(key)!r} now"

@@ -55,7 +55,8 @@ class Feed:
         self._tokens, self._rows, self._seed, self._parts = tokens, rows, seed, accumulate
         self._mixture = mixture
         self._cached: tuple[int, list[NDArray[np.int64]]] | None = None
-        sizes = [len(self._order(epoch)) for epoch in range(math.ceil(epochs))]
+        self._sizes = [len(self._order(epoch)) for epoch in range(math.ceil(epochs))]
+        sizes = list(self._sizes)
         if not all(sizes):
             raise DataError(
                 "data.weights leave an epoch without any row",
@@ -68,12 +69,13 @@ class Feed:
         self.total_steps = min(self._ends[-1], max_steps or self._ends[-1])
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
-        if self._cached is None or self._cached[0] != epoch:
+        cached = self._cached  # looked at once: another thread may ask for another epoch's
+        if cached is None or cached[0] != epoch:
             seen = None if self._mixture is None else self._mixture.items(epoch)
             lengths = self._lengths if seen is None else self._lengths[seen]
             order = batch_order(lengths, tokens=self._tokens, rows=self._rows, seed=self._seed, epoch=epoch)
-            self._cached = (epoch, order if seen is None else [seen[batch] for batch in order])
-        return self._cached[1]
+            self._cached = cached = (epoch, order if seen is None else [seen[batch] for batch in order])
+        return cached[1]
 
     def _place(self, step: int) -> tuple[int, int]:
         """Epoch of a 0-based step, and its batch in that epoch."""
@@ -89,6 +91,10 @@ class Feed:
         epoch, position = self._place(step)
         return self._order(epoch)[position]
 
+    def epoch_of(self, step: int) -> int:
+        """The 0-based epoch of the 0-based step."""
+        return self._place(step)[0]
+
     def parts(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """A step's items in the parts it is computed in."""
         return split_batch(batch, self._lengths, self._parts)
@@ -98,7 +104,7 @@ class Feed:
         if steps == 0:
             return 0.0
         epoch, position = self._place(steps - 1)
-        return epoch + (position + 1) / len(self._order(epoch))
+        return epoch + (position + 1) / self._sizes[epoch]
 
     def ends_epoch(self, steps: int) -> bool:
         """True when exactly ``steps`` steps complete an epoch (or the job)."""

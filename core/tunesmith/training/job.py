@@ -19,6 +19,7 @@ from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry
 from tunesmith.runs import Run
 from tunesmith.training.checkpoint import Progress, checkpoint_path, load_newest, prune_checkpoints
+from tunesmith.training.compiling import compiled
 from tunesmith.training.conditions import (
     changed_conditions,
     refuse_other_inputs,
@@ -30,7 +31,7 @@ from tunesmith.training.heap import kept_memory
 from tunesmith.training.keeper import Keeper
 from tunesmith.training.loop import Job, run_steps
 from tunesmith.training.optimizer import make_optimizer
-from tunesmith.training.outlook import look_ahead, memory_explained, refuse_too_large
+from tunesmith.training.outlook import look_ahead, memory_explained, refuse_too_large, settle_activations
 from tunesmith.training.prepare import Work, prepare
 from tunesmith.training.randomness import own_random_state, seed_all
 from tunesmith.training.resolve import refuse_changes
@@ -110,7 +111,7 @@ def start(
     with own_random_state(recipe.train.seed, strategy.device), kept_memory(), same_threads(earlier):
         with memory_explained():
             work = prepare(recipe, strategy, registry)
-            outlook = look_ahead(work)
+            work, outlook = settle_activations(work, look_ahead(work))
         if outlook is not None:
             work = replace(work, facts={**work.facts, "memory": outlook.sentence})
             if not force:
@@ -183,24 +184,49 @@ def _carry_out(
             unit="tokens" if work.task.default_rows_per_batch is None else "rows",
         )
     )
-    if progress.step:
-        keeper.saved(checkpoint_path(run.checkpoint_folder, progress.step))
-    for note in notes:
-        tell(RunNote(run=path, message=note))
-    if not progress.step:
-        for note in (*work.splits.notes, *work.task.notes):
+    with _failure_told(tell, path, progress):
+        if progress.step:
+            keeper.saved(checkpoint_path(run.checkpoint_folder, progress.step))
+        for note in notes:
             tell(RunNote(run=path, message=note))
-        keeper.before()
-    if not run_steps(job, keeper.edges()):
-        run.update(status="interrupted", steps=progress.step)
-        tell(RunFinished(run=path, status="interrupted", steps=progress.step, metrics={}, seconds=progress.seconds))
-        raise StoppedError(
-            f"stopped at step {progress.step} of {work.feed.total_steps}; everything is saved",
-            fix=f"tunesmith train --resume {path}",
-        )
-    keeper.settle()
-    optimizer.state.clear()  # twice the weights' memory, which the saved model's copy is about to need
-    finish(run, work, progress, before=keeper.before_metrics(), tell=tell)
+        if not progress.step:
+            for note in (*work.splits.notes, *work.task.notes):
+                tell(RunNote(run=path, message=note))
+            keeper.before()
+        if not _take_steps(job, keeper, tell, path):
+            run.update(status="interrupted", steps=progress.step)
+            tell(RunFinished(run=path, status="interrupted", steps=progress.step, metrics={}, seconds=progress.seconds))
+            raise StoppedError(
+                f"stopped at step {progress.step} of {work.feed.total_steps}; everything is saved",
+                fix=f"tunesmith train --resume {path}",
+            )
+        keeper.settle()
+        optimizer.state.clear()  # twice the weights' memory, which the saved model's copy is about to need
+        finish(run, work, progress, before=keeper.before_metrics(), tell=tell)
+
+
+def _take_steps(job: Job, keeper: Keeper, tell: Teller, run: str) -> bool:
+    """``run_steps``, over compiled layers where the recipe says so."""
+    with compiled(job) as compilation:
+        if compilation is not None:
+            tell(RunNote(run=run, message=compilation.note()))
+        whole = run_steps(job, keeper.edges())
+    if compilation is not None and compilation.plain:
+        tell(RunNote(run=run, message=compilation.afterword()))
+    return whole
+
+
+@contextmanager
+def _failure_told(tell: Teller, run: str, progress: Progress) -> Iterator[None]:
+    """Whoever watches a run hears of every end, so that nothing is held open for a job that failed."""
+    try:
+        yield
+    except StoppedError:
+        raise
+    except BaseException:
+        with suppress(Exception):
+            tell(RunFinished(run=run, status="failed", steps=progress.step, metrics={}, seconds=progress.seconds))
+        raise
 
 
 @contextmanager

@@ -30,10 +30,11 @@ from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.training.checkpoint import Progress
 from tunesmith.training.coupled import coupled_backward
 from tunesmith.training.precision import autocast
+from tunesmith.training.prefetch import batches_of
 from tunesmith.training.prepare import Work
 from tunesmith.training.schedule import rate_at
 
-__all__ = ["Job", "StepResult", "run_steps", "take_step"]
+__all__ = ["Edges", "Job", "StepResult", "backward", "run_steps", "take_step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +86,33 @@ def run_steps(job: Job, edges: Edges) -> bool:
     work, progress, total = job.work, job.progress, job.work.feed.total_steps
     section, evaluate_every = work.recipe.train, work.recipe.evaluate.every
     training_mode(work.model)
-    while progress.step < total and not progress.done:
-        started = time.perf_counter()
-        rate = rate_at(
-            progress.step,
-            total=total,
-            warmup=section.warmup_steps or 0,
-            peak=section.learning_rate or 0.0,
-            schedule=section.schedule,
-        )
-        batch = work.strategy.share(work.feed.batch(progress.step))
-        parts = [work.collate([work.items["train"][index] for index in part]) for part in work.feed.parts(batch)]
-        result = take_step(job, parts, rate)
-        seconds = time.perf_counter() - started
-        progress.step += 1
-        progress.seconds += seconds
-        edges.stepped(result, rate, seconds)
+    with batches_of(work, progress.step, total) as batches:
+        while progress.step < total and not progress.done:
+            started = time.perf_counter()
+            rate = rate_at(
+                progress.step,
+                total=total,
+                warmup=section.warmup_steps or 0,
+                peak=section.learning_rate or 0.0,
+                schedule=section.schedule,
+            )
+            result = take_step(job, batches.parts(progress.step), rate)
+            seconds = time.perf_counter() - started
+            progress.step += 1
+            progress.seconds += seconds
+            edges.stepped(result, rate, seconds)
 
-        ends_epoch = work.feed.ends_epoch(progress.step)
-        evaluation_due = progress.step % evaluate_every == 0 if evaluate_every else ends_epoch
-        if evaluation_due or progress.step == total:
-            progress.done = edges.evaluate()
-        save_due = progress.step % section.save_every == 0 if section.save_every else ends_epoch or evaluation_due
-        asked = edges.stopped() and progress.step < total and not progress.done
-        if asked or save_due or progress.done or progress.step == total:
-            edges.checkpoint()
-        if asked:
-            return False
+            ends_epoch = work.feed.ends_epoch(progress.step)
+            evaluation_due = progress.step % evaluate_every == 0 if evaluate_every else ends_epoch
+            if evaluation_due or progress.step == total:
+                batches.wait()
+                progress.done = edges.evaluate()
+            save_due = progress.step % section.save_every == 0 if section.save_every else ends_epoch or evaluation_due
+            asked = edges.stopped() and progress.step < total and not progress.done
+            if asked or save_due or progress.done or progress.step == total:
+                edges.checkpoint()
+            if asked:
+                return False
     return True
 
 
@@ -124,7 +125,7 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     work, section, device = job.work, job.work.recipe.train, job.work.strategy.device
     here = sum(part.targets for part in parts)
     targets = work.strategy.total(torch.tensor(float(here), device=device))
-    loss = _backward(job, parts, targets)
+    loss = backward(job, parts, targets)
     moving = [parameter for parameter in work.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
     result = StepResult(work.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
@@ -139,7 +140,7 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     return result
 
 
-def _backward(job: Job, parts: Sequence[Batch], targets: torch.Tensor) -> torch.Tensor:
+def backward(job: Job, parts: Sequence[Batch], targets: torch.Tensor) -> torch.Tensor:
     """Add the step's gradient to the weights' ``grad``; gives the step's loss here, a scalar without a graph."""
     work, device, precision = job.work, job.work.strategy.device, job.work.recipe.train.precision
     if len(parts) > 1 and isinstance(work.task, CoupledTask) and work.task.couples:

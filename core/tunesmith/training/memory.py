@@ -22,19 +22,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from tunesmith.data import split_batch
 from tunesmith.models.methods import training_mode
+from tunesmith.models.quiet import quiet_libraries
 from tunesmith.tasks.base import Encoded
 from tunesmith.tasks.encoded import item_lengths
+from tunesmith.training.activations import computing_layers_with
 from tunesmith.training.machine import room_on
 from tunesmith.training.precision import autocast
 from tunesmith.training.prepare import Work
 
-__all__ = ["Footprint", "Memory", "costliest_part", "estimate_memory", "footprint_of", "moving_bytes"]
+__all__ = ["Footprint", "Memory", "costliest_part", "estimate_memory", "footprint_of", "moving_bytes", "undisturbed"]
 
 FIXED = 60_000_000
 """Bytes that the first step of a process takes once on a processor: buffers of the math libraries, threads."""
+COMPILER = 500_000_000
+"""Bytes that PyTorch's compiler takes in the process, and keeps (measured: 440 and 495 million)."""
 SLACK = 0.2
 """Of what comes and goes with each step. Freed blocks do not always fit the next request; measured shares of what is
 held besides are 0.15 to 0.3 (docs/reference/plan.md)."""
@@ -111,8 +116,10 @@ def estimate_memory(work: Work, footprint: Footprint | None = None) -> Memory:
     footprint = footprint_of(work) if footprint is None else footprint
     activations, largest = footprint(*costliest_part(work, footprint, work.recipe.train.accumulate))
     weights = sum(one.nbytes for one in (*work.model.parameters(), *work.model.buffers()))
+    if device.type == "cpu":
+        process += FIXED + (COMPILER if work.recipe.train.compile is True else 0)
     return Memory(
-        process=process + (FIXED if device.type == "cpu" else 0),
+        process=process,
         weights=weights,
         gradients=gradients,
         optimizer=optimizer,
@@ -137,15 +144,15 @@ def moving_bytes(model: nn.Module, precision: str = "fp32") -> tuple[int, int]:
 def footprint_of(work: Work) -> Footprint:
     """Observe forward passes over some of the shortest training rows."""
     items = work.items["train"]
-    seen: dict[tuple[int, int, int], list[int]] = {}
-    with _undisturbed(work):
+    seen: dict[tuple[int, int, int], tuple[int, int]] = {}
+    with undisturbed(work):
         for places in _probes(items):
             chosen = [items[place] for place in places]
             shape = len(chosen), max(one.length for one in chosen), sum(one.targets for one in chosen)
             if shape not in seen:
-                seen[shape] = _kept_sizes(work, chosen)
+                seen[shape] = _kept(work, chosen)
     shapes = [_shape(*shape) for shape in seen]
-    kept, largest = [sum(sizes) for sizes in seen.values()], [max(sizes, default=0) for sizes in seen.values()]
+    kept, largest = zip(*seen.values(), strict=True)
     return Footprint(_fit(shapes, kept), _fit(shapes, largest))
 
 
@@ -206,33 +213,62 @@ def _probes(items: Sequence[Encoded]) -> list[list[int]]:
     return [[short[0]], [short[0], short[min(1, len(short) - 1)]], [few], [many], [few, many]]
 
 
-def _kept_sizes(work: Work, items: Sequence[Encoded]) -> list[int]:
-    """Bytes of every tensor that the loss of these items keeps for its backward pass; weights are not among them."""
+def _kept(work: Work, items: Sequence[Encoded]) -> tuple[int, int]:
+    """Bytes that the loss of these items keeps for its backward pass, and bytes of the largest tensor among them.
+
+    Weights are not counted. Of layers whose activations are checkpointed the inputs are kept and, since one at a time
+    is computed anew, what the largest of them keeps.
+    """
     device = work.strategy.device
     own = {one.untyped_storage().data_ptr() for one in (*work.model.parameters(), *work.model.buffers())}
-    found: dict[int, torch.UntypedStorage] = {}
+    outside, layers = _Seen(own), list[_Seen]()
 
-    def keep(tensor: torch.Tensor) -> None:
-        memory = tensor.untyped_storage()
-        if memory.data_ptr() not in own:
-            found[memory.data_ptr()] = memory  # held, so that no address is counted for two tensors
-
-    def never(_: object) -> torch.Tensor:
-        raise RuntimeError("nothing was kept to go back with")
+    def layer(function: Any, *args: Any) -> Any:
+        pytree.tree_map_only(torch.Tensor, outside.keep, (args, getattr(function, "keywords", {})))
+        inside = _Seen(own)
+        layers.append(inside)
+        with torch.autograd.graph.saved_tensors_hooks(inside.keep, _never):
+            return function(*args)
 
     batch = work.collate(items).to(device)
     with (
         torch.enable_grad(),
         # The graph gets nothing to hold: given its own tensors it would hold itself, and never be freed.
-        torch.autograd.graph.saved_tensors_hooks(keep, never),
+        torch.autograd.graph.saved_tensors_hooks(outside.keep, _never),
         autocast(work.recipe.train.precision, device),
+        computing_layers_with(work.model, layer),
+        quiet_libraries(),  # transformers warns, once, that no cache of keys and values is kept; nobody reads one
     ):
         work.task.loss(work.model, batch)
-    return [memory.nbytes() for memory in found.values()]
+    sizes = [memory.nbytes() for seen in (outside, *layers) for memory in seen.found.values()]
+    anew = max((seen.bytes_beside(outside) for seen in layers), default=0)
+    return outside.bytes_beside(None) + anew, max(sizes, default=0)
+
+
+class _Seen:
+    """Memory that was seen in use; held, so that no address is counted for two tensors."""
+
+    def __init__(self, own: set[int]) -> None:
+        self._own = own
+        self.found: dict[int, torch.UntypedStorage] = {}
+
+    def keep(self, tensor: torch.Tensor) -> None:
+        memory = tensor.untyped_storage()
+        if memory.data_ptr() not in self._own:
+            self.found[memory.data_ptr()] = memory
+
+    def bytes_beside(self, other: _Seen | None) -> int:
+        """Of all that is not seen in the other place too."""
+        counted = {} if other is None else other.found
+        return sum(memory.nbytes() for address, memory in self.found.items() if address not in counted)
+
+
+def _never(_: object) -> torch.Tensor:
+    raise RuntimeError("nothing was kept to go back with")
 
 
 @contextmanager
-def _undisturbed(work: Work) -> Iterator[None]:
+def undisturbed(work: Work) -> Iterator[None]:
     """Training mode for a while; modes, buffers (running statistics) and random state come back as they were."""
     model: Any = work.model
     device = work.strategy.device

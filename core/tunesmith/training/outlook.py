@@ -17,12 +17,14 @@ import torch
 from tunesmith.errors import OutOfMemoryError, TooLargeError
 from tunesmith.evaluate.facts import size_text
 from tunesmith.models import count_parameters
+from tunesmith.training.activations import EFFECT, checkpointing, in_vain, supports, switch
 from tunesmith.training.machine import Room, room_on
 from tunesmith.training.memory import Footprint, Memory, costliest_part, estimate_memory, footprint_of
 from tunesmith.training.prepare import Work
+from tunesmith.training.resolve import with_values
 from tunesmith.training.strategy import Single
 
-__all__ = ["Outlook", "Remedy", "look_ahead", "memory_explained", "refuse_too_large"]
+__all__ = ["Outlook", "Remedy", "look_ahead", "memory_explained", "refuse_too_large", "settle_activations"]
 
 CLEARLY = 1.25
 """A job is refused when its estimate is this many times the room. Estimates were off by at most 21 % where checked."""
@@ -97,6 +99,30 @@ def look_ahead(work: Work) -> Outlook | None:
     memory, room = estimate_memory(work, footprint), room_on(work.strategy.device)
     outlook = Outlook(memory, room, ())
     return outlook if outlook.fits is not False else replace(outlook, remedies=remedies(work, footprint, memory, room))
+
+
+def settle_activations(work: Work, outlook: Outlook | None) -> tuple[Work, Outlook | None]:
+    """What ``train.activation_checkpointing: auto`` comes to: on where the job fits with it alone, else off.
+
+    The recipe of the job says it from here on, so that it is not asked again when the job is resumed or repeated.
+    """
+    if work.recipe.train.activation_checkpointing != "auto":
+        return work, outlook
+    on, facts = False, dict(work.facts)
+    if outlook is not None and outlook.fits is False and outlook.room is not None and _can_checkpoint(work):
+        with checkpointing(work.model):
+            then = replace(outlook, memory=estimate_memory(work), remedies=())
+        if then.fits:
+            need, room = size_text(outlook.memory.peak), size_text(outlook.room.total)
+            facts["activation checkpointing"] = f"without it about {need}, and there is room for {room}; {EFFECT}"
+            on, outlook = True, then
+            switch(work.model, on=True)
+    recipe = with_values(work.recipe, "train", activation_checkpointing=on)
+    return replace(work, recipe=recipe, facts=facts), outlook
+
+
+def _can_checkpoint(work: Work) -> bool:
+    return supports(work.model) and not in_vain(work.recipe)
 
 
 def refuse_too_large(outlook: Outlook) -> None:
@@ -215,6 +241,12 @@ def _changes(work: Work, footprint: Footprint, memory: Memory, wanted: int) -> I
     if peaks:
         enough = next((pair for pair in peaks if pair[1] <= wanted), min(peaks, key=lambda pair: pair[1]))
         yield Remedy(f"--set train.accumulate={enough[0]}", enough[1], "the result is the same")
+    if section.activation_checkpointing is not True and _can_checkpoint(work):
+        with checkpointing(work.model):
+            found = footprint_of(work)
+        activations, largest = found(*costliest_part(work, found, section.accumulate))
+        peak = replace(memory, activations=activations, working=2 * largest).peak
+        yield Remedy("--set train.activation_checkpointing=true", peak, EFFECT)
     rows, length, places = costliest_part(work, footprint, section.accumulate)
     key = "tokens_per_batch" if section.tokens_per_batch is not None else "rows_per_batch"
     size = getattr(section, key)

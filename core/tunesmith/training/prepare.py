@@ -23,8 +23,11 @@ from tunesmith.registry import Registry
 from tunesmith.tasks.base import Batch, Encoded, Task
 from tunesmith.tasks.encoded import item_lengths, item_rows
 from tunesmith.tasks.encoding import encode_splits
+from tunesmith.training.activations import checkpoint_activations
 from tunesmith.training.answering import rehearse_answers, resolve_answers
 from tunesmith.training.attention import fit_attention
+from tunesmith.training.augmentation import Augmentation, resolve_augmentation
+from tunesmith.training.compile_choice import choose_compile
 from tunesmith.training.conditions import conditions
 from tunesmith.training.dropout import use_cheap_dropout
 from tunesmith.training.feed import Feed
@@ -61,6 +64,7 @@ class Work:
         feed: which items each step sees.
         counts: weights that train, and all.
         facts: short lines for people: rows, parameters, precision and why.
+        augmentation: what becomes of the training items in an epoch; None: they stay as they are.
     """
 
     recipe: Recipe
@@ -74,6 +78,11 @@ class Work:
     feed: Feed
     facts: Mapping[str, str]
     counts: tuple[int, int] = (0, 0)
+    augmentation: Augmentation | None = None
+
+    def seen_in(self, epoch: int) -> Sequence[Encoded]:
+        """The training items as the 0-based epoch sees them."""
+        return self.items["train"] if self.augmentation is None else self.augmentation.epoch(epoch)
 
     def manifest(self) -> dict[str, Any]:
         """What the run's manifest says about it."""
@@ -110,6 +119,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     task: Task[Any, Any] = registry.load("task", recipe.task)(recipe.data)  # type: ignore[operator]
     recipe = recipe.model_copy(update={"objective": task.choose_objective(recipe.objective)})
     refuse_idle_keys(recipe, task)
+    recipe = resolve_augmentation(recipe, task, registry)
     recipe = resolve_answers(recipe, task, registry)
     source = find_model(recipe.model, registry, seed=recipe.train.seed)
     recipe = resolve_rate(resolve_batch(recipe, task), source, scale=task.rate_scale)
@@ -126,15 +136,22 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     feed = _feed(recipe, lengths, _mixture(recipe, splits, items["train"]))
     recipe = resolve_pauses(recipe, task, total_steps=feed.total_steps, validation_rows=len(items["validation"]))
     counts = count_parameters(model)
+    augmentation = Augmentation.of(recipe, task, splits.train, items["train"], registry)
+    plain = augmentation is None and type(strategy) is Single  # only then every epoch sees the same items
     vocabulary = None
-    if recipe.method.name == "full" and type(strategy) is Single:
+    if recipe.method.name == "full" and plain:
         vocabulary = train_occurring_rows(model, items["train"], task.token_feature)
-    use_cheap_dropout(model, strategy.device)
-    attention = fit_attention(model, lengths, strategy.device)
+    checkpointed = checkpoint_activations(recipe, model)
     precision = choose_precision(recipe.train.precision, model, strategy.device)
+    tokens = round(lengths.sum() * feed.epochs_done(feed.total_steps))
+    compiling = choose_compile(recipe, task, model, strategy, precision=precision.name, tokens=tokens)
+    attention = None
+    if not compiling.on:  # compiled, the model's own dropout and attention are made into something cheaper as they are
+        use_cheap_dropout(model, strategy.device)
+        attention = fit_attention(model, items["train"], lengths, strategy.device, collate=task.collate)
     task.before_training(model, items, device=strategy.device, precision=precision.name)
     frozen = None
-    if recipe.method.name == "head" and type(strategy) is Single:
+    if recipe.method.name == "head" and plain:
         frozen = remember_frozen(
             model, task, items, digest=source.digest, device=strategy.device, precision=precision.name
         )
@@ -143,22 +160,36 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         recipe,
         "train",
         precision=precision.name,
+        compile=compiling.on,
         device=strategy.device.type,
         warmup_steps=round(0.05 * feed.total_steps) if warmup is None else warmup,
     )
     moving, every = counts
     facts = {
         **_amounts(splits, items),
+        **({} if augmentation is None else _augmented(augmentation, recipe, task)),
         "parameters": f"{every:,}, of which {moving:,} train ({recipe.method.name}{_frozen(recipe, model)})",
         "precision": f"{precision.name}: {precision.reason}",
         **({} if vocabulary is None else {"vocabulary": vocabulary}),
         **({} if attention is None else {"attention": attention}),
+        **({} if checkpointed is None else {"activation checkpointing": checkpointed}),
+        **({"compilation": compiling.fact} if compiling.fact else {}),
         **({} if frozen is None else {"frozen layers": frozen.fact()}),
         "device": _place(strategy.device),
     }
     if frozen is not None:
         return Work(recipe, strategy, task, source, model, splits, frozen.items, frozen.collate, feed, facts, counts)
-    return Work(recipe, strategy, task, source, model, splits, items, task.collate, feed, facts, counts)
+    return Work(recipe, strategy, task, source, model, splits, items, task.collate, feed, facts, counts, augmentation)
+
+
+def _augmented(augmentation: Augmentation, recipe: Recipe, task: Task[Any, Any]) -> dict[str, str]:
+    """What is done to rows, and which fast path is not taken because of it."""
+    facts = {"augmentation": augmentation.fact()}
+    if recipe.method.name == "head":
+        facts["frozen layers"] = "run for every row of every step: no two epochs see the same"
+    if recipe.method.name == "full" and task.token_feature is not None:
+        facts["vocabulary"] = "the vectors of all tokens train: a changed text may hold any of them"
+    return facts
 
 
 def _frozen(recipe: Recipe, model: nn.Module) -> str:

@@ -64,7 +64,8 @@ class Replay:
         repeated: the new run.
         steps: steps that were compared.
         evaluations: records of evaluations that were compared.
-        tensors: of the final model.
+        tensors: of the final model; 0 where the run holds none any more (a search deletes those it does not keep):
+            weights are not compared then.
         first: the first number, in order of time, that is another; None where all are equal.
         figures: every final figure that is another.
         weights: None where all are equal bit by bit.
@@ -132,7 +133,7 @@ def compare(earlier: Run, again: Run) -> Replay:
     figures = tuple(
         Difference("result", name, one, other)
         for name, (one, other) in _pairs(_figures(earlier), _figures(again)).items()
-        if one != other
+        if not _same(one, other)
     )
     one, other = (dict(_tensors(run.model_folder)) for run in (earlier, again))
     return Replay(
@@ -143,7 +144,7 @@ def compare(earlier: Run, again: Run) -> Replay:
         tensors=len(one),
         first=first,
         figures=figures,
-        weights=_weights(one, other),
+        weights=_weights(one, other) if one else None,
         conditions=changed_conditions(earlier.manifest, again.manifest),
     )
 
@@ -165,12 +166,17 @@ def _numbers(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
     for where, (one, other) in _pairs(before, now).items():
         for name, (was, is_) in _pairs(one or {}, other or {}).items():
-            if was != is_:
+            if not _same(was, is_):
                 yield Difference(where, name, was, is_)
 
 
 def _pairs(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {key: (one.get(key), other.get(key)) for key in dict.fromkeys([*one, *other])}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal; a figure that is NaN both times is."""
+    return bool(one == other or (one != one and other != other))
 
 
 def _figures(run: Run) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel
 
@@ -183,9 +183,16 @@ def refuse_changes(given: Recipe, stored: Recipe, run: str) -> None:
 def _differences(stored: BaseModel, given: BaseModel, prefix: str) -> dict[str, tuple[Any, Any]]:
     found: dict[str, tuple[Any, Any]] = {}
     for key in given.model_fields_set:
-        before, now = getattr(stored, key), getattr(given, key)
+        before, now = getattr(stored, key, None), getattr(given, key)
         if isinstance(now, BaseModel) and isinstance(before, BaseModel):
             found |= _differences(before, now, f"{prefix}{key}.")
+        elif _sections(now) and _sections(before) and len(now) == len(before):
+            for place, (one, other) in enumerate(zip(before, now, strict=True)):
+                found |= _differences(one, other, f"{prefix}{key}[{place}].")
         elif now is not None and now != "auto" and before != now:
             found[prefix + key] = (before, now)
     return found
+
+
+def _sections(value: Any) -> TypeGuard[list[BaseModel]]:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], BaseModel)

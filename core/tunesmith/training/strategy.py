@@ -28,7 +28,11 @@ class Strategy(Protocol):
     is_main: bool
 
     def prepare(self, model: nn.Module) -> nn.Module:
-        """Put the model in place; what comes back is what the loop calls."""
+        """Put the model in place; what comes back is what the loop calls.
+
+        With several processes, its backward pass leaves the *sum* of their gradients: the loop divides each part of
+        the loss by the targets of all of them.
+        """
         ...
 
     def share(self, batch: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:

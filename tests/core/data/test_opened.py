@@ -39,6 +39,13 @@ def test_the_place_is_right_far_into_a_file(write, read_all):
     assert f"{path}:200001: wrong encoding: not utf-8 at byte {len(good) + 2:,}" in message
 
 
+def test_bytes_that_are_no_text_in_any_encoding_are_called_that(write, read_all):
+    message = _error(csv_file.read, write("a.csv", b"text,label\n\x00\x01\xff\xfe,x\n"), read_all)
+    assert "a.csv:2: wrong encoding: not utf-8 at byte 13" in message
+    assert "looks like binary junk, not text" in message
+    assert "data.encoding=" not in message
+
+
 @pytest.mark.parametrize(
     ("codec", "sample"),
     [

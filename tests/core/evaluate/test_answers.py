@@ -94,9 +94,9 @@ def test_metrics_need_answers() -> None:
     with pytest.raises(RecipeError, match="'bleu' is a figure of generated answers, and none are generated") as caught:
         resolve_metrics(EvaluateSection(metric="bleu"), Chat(DATA), get_registry())
     assert "--set evaluate.generate=100" in str(caught.value)
-    with pytest.raises(RecipeError, match="TextClassification writes no answers that could be generated"):
+    with pytest.raises(RecipeError, match="the task text-classification writes no answers that could be generated"):
         resolve_metrics(EvaluateSection(generate=5), TextClassification(DATA), get_registry())
-    with pytest.raises(RecipeError, match="TextClassification writes none"):
+    with pytest.raises(RecipeError, match="the task text-classification writes none"):
         resolve_metrics(EvaluateSection(metrics=["bleu"]), TextClassification(DATA), get_registry())
     assert resolve_metrics(EvaluateSection(), Chat(DATA), get_registry()).metrics == []
 

@@ -93,6 +93,31 @@ def test_it_says_what_the_run_is(make_run: MakeRun) -> None:
         assert words in page.text, words
 
 
+@pytest.mark.parametrize(
+    ("task", "unit"),
+    [("token-classification", "tokens"), ("embedding", "tokens"), ("image-classification", "rows"), ("gone", "tokens")],
+)
+def test_the_speed_is_in_what_the_task_counts(make_run: MakeRun, task: str, unit: str) -> None:
+    assert f"400 steps · 9,000 {unit}/s" in Page(render_report(make_run(task=task))).text
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("chat", ("tunesmith chat ", 'model.chat([{"role": "user"')),
+        ("preference", ("tunesmith chat ", 'model.chat([{"role": "user"')),
+        ("seq2seq", ("tunesmith generate ", 'model.generate("a text"')),
+        ("reward", ("tunesmith predict ", 'model.predict([{"prompt": "a question", "completion": "an answer"}])')),
+        ("question-answering", ("tunesmith predict ", 'model.predict([{"question": "Who?"')),
+        ("embedding", ("tunesmith predict ", 'model.embed(["a text"')),
+        ("image-classification", ("tunesmith predict ", 'model.predict(["picture.png"])')),
+    ],
+)
+def test_it_says_how_a_model_of_the_task_is_used(make_run: MakeRun, task: str, words: tuple[str, str]) -> None:
+    text = Page(render_report(make_run(task=task))).text
+    assert all(word in text for word in words)
+
+
 def test_it_asks_nothing_of_anyone_and_runs_nothing(make_run: MakeRun) -> None:
     html = render_report(make_run(), sections=SECTIONS)
     page = Page(html)
@@ -265,5 +290,7 @@ def test_words_for_numbers() -> None:
     assert [size_text(size) for size in (812, 3_400_000, 5e12)] == ["812 B", "3.4 MB", "5,000.0 GB"]
     assert figure_text("accuracy", 0.92756) == "92.8 %"
     assert figure_text("accuracy", 0.99991) == "99.99 %"
+    assert figure_text("accuracy", 1.0) == "100 %"
     assert figure_text("loss", 0.31234) == "0.3123"
+    assert figure_text("margin", -1.5) == "−1.5", "the minus of the charts"
     assert figure_text("perplexity", 12345.6) == "12,346"

@@ -47,6 +47,10 @@ def test_a_run_stands_for_its_model(here: Path, shared_model: Path, registry: Re
     with pytest.raises(ModelError, match="holds no model yet") as caught:
         find_model_by_name("run", registry)
     assert "tunesmith train --resume run" in str(caught.value)
+    (run / "run.json").write_text('{"status": "finished"}')
+    with pytest.raises(ModelError, match="holds no model any more") as caught:
+        find_model_by_name("run", registry)
+    assert "tunesmith train run/recipe.yaml --set output=FOLDER" in str(caught.value)
     (run / "model").symlink_to(shared_model)
     assert find_model_by_name("run", registry).folder == Path("run/model")
 
@@ -92,7 +96,7 @@ def test_adapter_beside_its_base(here: Path, shared_model: Path, registry: Regis
 def test_adapters_that_cannot_be_resolved(here: Path, shared_model: Path, registry: Registry) -> None:
     _adapter(here / "lost", str(here / "gone"), shared_model)
     with pytest.raises(
-        ModelError, match="The model under the adapter lost cannot be used: There is no model"
+        ModelError, match="the model under the adapter lost cannot be used: there is no model"
     ) as caught:
         find_model_by_name("lost", registry)
     assert "correct base_model_name_or_path" in str(caught.value)
@@ -166,7 +170,7 @@ def test_scratch_with_unknown_or_wrong_architecture(registry: Registry) -> None:
 def test_did_you_mean_a_sibling(here: Path, registry: Registry) -> None:
     (here / "runs" / "banking").mkdir(parents=True)
     for name in ("runs/bankign", "./runs/bankign", str(here / "runs" / "bankign")):
-        with pytest.raises(ModelError, match="There is no model") as caught:
+        with pytest.raises(ModelError, match="there is no model") as caught:
             find_model_by_name(name, registry)
         assert "did you mean" in str(caught.value)
         assert "runs/banking?" in str(caught.value)
@@ -243,7 +247,7 @@ def test_no_network_names_the_offline_ways(here: Path, hub: Any, registry: Regis
     ("kind", "words"),
     [
         (errors.GatedRepoError, "gated and not granted"),
-        (errors.RepositoryNotFoundError, "The hub has no model someone/model, or it is private"),
+        (errors.RepositoryNotFoundError, "the hub has no model someone/model, or it is private"),
         (errors.RevisionNotFoundError, "has no such revision"),
     ],
 )

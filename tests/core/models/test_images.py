@@ -30,7 +30,7 @@ def _folder(folder: Path) -> ModelSource:
 def test_sizes_as_documented(architecture: str, parameters: int) -> None:
     model = load_weights(_scratch(architecture), "image-classification", num_labels=10)
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
-    with pytest.raises(ModelError, match=f"The {architecture} comes in one size"):
+    with pytest.raises(ModelError, match=f"the {architecture} comes in one size"):
         load_weights(_scratch(architecture, size=1000), "image-classification")
 
 

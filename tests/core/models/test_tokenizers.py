@@ -130,7 +130,7 @@ def test_tokenizer_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_tokenizer_that_is_nowhere() -> None:
-    with pytest.raises(ModelError, match="There is no tokenizer bp") as caught:
+    with pytest.raises(ModelError, match="there is no tokenizer bp") as caught:
         train_tokenizer(dataclasses.replace(OPTIONS, tokenizer="bp"), ())
     assert "`bpe`, `byte`" in str(caught.value)
     with pytest.raises(OfflineError, match="someone/model"):
@@ -140,7 +140,7 @@ def test_tokenizer_that_is_nowhere() -> None:
 def test_damaged_tokenizer(tmp_path: Path) -> None:
     folder = tiny_bert(tmp_path / "m")
     (folder / "tokenizer.json").write_text('{"version": "1.0"}')
-    with pytest.raises(ModelError, match=r"The tokenizer cannot be loaded: .*/m\n") as caught:
+    with pytest.raises(ModelError, match=r"the tokenizer cannot be loaded: .*/m\n") as caught:
         _load(folder)
     assert "copy the tokenizer's files of the original model" in str(caught.value)
 

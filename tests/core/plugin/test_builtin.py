@@ -32,6 +32,17 @@ BUILTINS = {
     "model": ["tiny", "llama", "gpt2", "bert", "t5", "cnn", "mlp", "tabular-mlp"],
     "strategy": ["single"],
     "engine": ["native"],
+    "augmentation": [
+        "flip",
+        "shift",
+        "rotate",
+        "brightness",
+        "contrast",
+        "erase",
+        "drop-words",
+        "swap-words",
+        "typos",
+    ],
     "metric": ["exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "number_match"],
     "command": [],
 }

@@ -12,6 +12,7 @@ import tunesmith.recipe
 
 def test_what_is_public() -> None:
     assert tunesmith.recipe.__all__ == [
+        "AugmentSection",
         "DataSection",
         "EvaluateSection",
         "MethodSection",

@@ -34,6 +34,7 @@ recipes = st.fixed_dictionaries(
                 "columns": st.dictionaries(texts, st.text(st.characters(exclude_categories=["Cs"]))),
                 "split": st.fixed_dictionaries({"validation": share, "test": share}),
                 "label_separator": st.none() | texts,
+                "augment": st.lists(texts | st.fixed_dictionaries({"name": texts, "amount": positive})),
             }
         ),
         "train": st.fixed_dictionaries(

@@ -125,6 +125,18 @@ def test_a_recipe_cannot_be_changed() -> None:
             {"data": {"train": "a", "columns": {"text": 3}}},
             "data.columns.text: expected text, given 3; put it in quotes",
         ),
+        (
+            {"data": {"train": "a", "augment": [3]}},
+            "data.augment[0]: expected a name, or a section of name and more, given 3",
+        ),
+        (
+            {"data": {"train": "a", "augment": ["flip", {"pixels": 2}]}},
+            "data.augment[1].name: missing. Name of a transform (`tunesmith augmentations list`).",
+        ),
+        (
+            {"data": {"train": "a", "augment": {"name": "flip"}}},
+            "data.augment: expected a name or a list of names and sections, given a section of keys",
+        ),
         ({"output": ""}, "output: expected text, given an empty text"),
         (
             {"train": 3},
@@ -153,6 +165,12 @@ def test_a_recipe_cannot_be_changed() -> None:
 )
 def test_one_problem_in_plain_words(changes: dict[str, Any], problem: str) -> None:
     assert refused(job(**changes)) == [problem]
+
+
+@pytest.mark.parametrize("augment", ["flip", ["flip"], [{"name": "flip"}]])
+def test_a_transform_may_be_written_as_its_name(augment: Any) -> None:
+    recipe = parse_recipe(job(data={"train": "a", "augment": augment}))
+    assert [one.model_dump() for one in recipe.data.augment] == [{"name": "flip"}]
 
 
 def test_missing_keys_are_named_with_their_meaning() -> None:

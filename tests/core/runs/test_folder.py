@@ -147,6 +147,7 @@ def test_what_is_no_run(run: Run, tmp_path: Path) -> None:
     assert f"did you mean {run.path}?" in message(run.model_folder)
     assert f"did you mean {run.path}?" in message(run.checkpoint_folder / "step-00000010")
     assert f"tunesmith runs list {tmp_path} shows the runs in it" in message(tmp_path)
+    assert f"tunesmith runs list {tmp_path.parent} shows the runs in it" in message(tmp_path.parent)
     assert "no such run" in message(tmp_path / "nowhere")
     assert f"{tmp_path} is not a run" in message(tmp_path)
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import tunesmith
-from tunesmith.errors import RecipeError, RunError, StoppedError
+from tunesmith.errors import OutputError, RecipeError, RunError, StoppedError
 from tunesmith.plugin import Evaluated, StepDone
 from tunesmith.runs import Run
 from tunesmith.studies.crossval import left_out
@@ -104,6 +104,16 @@ def test_what_cannot_be_done(job, tmp_path):
     with pytest.raises(RunError, match="is not a folder of tunesmith crossval"):
         tunesmith.cross_validate(resume=tmp_path)
     assert not (tmp_path / "study").exists()
+
+
+def test_the_folder_of_an_earlier_one_is_left_alone_and_can_be_gone_on_with(finished):
+    recipe, found, _ = finished
+    before = (found.path / "study.json").read_bytes()
+    with pytest.raises(OutputError, match="nothing is overwritten") as caught:
+        tunesmith.cross_validate(recipe, folds=3)
+    assert "an earlier tunesmith crossval" in str(caught.value)
+    assert f"tunesmith crossval --resume {found.path}" in str(caught.value)
+    assert (found.path / "study.json").read_bytes() == before
 
 
 def test_what_was_first_asked_stays(finished):

@@ -10,10 +10,19 @@ import threading
 import pytest
 
 import tunesmith
-from tunesmith.errors import PluginError, RecipeError, RunError, StoppedError, TrainingError
+from tunesmith.errors import (
+    OutOfMemoryError,
+    PluginError,
+    RecipeError,
+    RunError,
+    StoppedError,
+    TooLargeError,
+    TrainingError,
+)
 from tunesmith.plugin import StepDone
 from tunesmith.recipe import read_recipe
 from tunesmith.runs import Run
+from tunesmith.studies import trials
 from tunesmith.studies.space import with_values
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
@@ -147,6 +156,21 @@ def test_a_trial_that_diverges_is_a_result_and_not_the_end(job):
     found = tunesmith.search(job(), {"train.learning_rate": [1e-3, 1e30]}, sampler="grid", pruner="none")
     assert sorted(trial.state for trial in found.trials) == ["complete", "diverged"]
     assert found.best.values["train.learning_rate"] == 1e-3
+
+
+@pytest.mark.parametrize("error", [TooLargeError("refused"), OutOfMemoryError("used up")], ids=["refused", "used up"])
+def test_a_trial_that_does_not_fit_is_a_result_and_not_the_end(job, monkeypatch, error):
+    def limited(recipe, **options):
+        if recipe.train.tokens_per_batch == 512:
+            raise error
+        return train(recipe, **options)
+
+    train = trials.train
+    monkeypatch.setattr(trials, "train", limited)
+    found = tunesmith.search(job(**{"train.max_steps": 1}), {"train.tokens_per_batch": [256, 512]}, sampler="grid")
+    assert [trial.state for trial in found.trials] == ["complete", "too large"]
+    assert found.best.values["train.tokens_per_batch"] == 256
+    assert "too large" in found.report_file.read_text(encoding="utf-8")
 
 
 def test_all_of_them_diverge(job):

@@ -33,6 +33,8 @@ def test_one_class_cannot_be_learned():
     assert "do not have enough different labels" in str(caught.value)
     assert "all 3 rows have the label 'spam'" in str(caught.value)
     assert "at least two different labels" in str(caught.value)
+    with pytest.raises(DataError, match="the only row has the label 'spam'"):
+        learn_labels([Example(("spam",))], multi_label=False)
 
 
 def test_unseen_labels_are_named_with_rows_and_advice():

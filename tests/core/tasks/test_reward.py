@@ -99,7 +99,7 @@ def test_saved_and_opened_it_scores_any_answer(llama, data, tmp_path):
     with torch.inference_mode():
         answers = [loaded.answer(o) for o in loaded.outputs(module, loaded.collate(loaded.encode_all(rows)))]
     assert [answer["score"] for answer in answers] == pytest.approx([first.scores[0]] * 3, rel=1e-5)
-    with pytest.raises(RowError, match="there is no answer to score"):
+    with pytest.raises(RowError, match="there is no answer to score: expected prompt and completion"):
         loaded.parse(Row({"prompt": "Hi"}, Origin("x", 1)), labelled=False)
     assert examples[0].answers[0].content == "Hello!"
 

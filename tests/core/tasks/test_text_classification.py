@@ -210,7 +210,7 @@ def test_saved_and_restored_predictions_are_identical(source, data, tmp_path):
 def test_a_damaged_state_is_refused(bert, data):
     with pytest.raises(ModelError, match="the labels saved with 'tiny-bert' cannot be used"):
         TextClassification(data()).restore({"labels": "pos"}, bert)
-    with pytest.raises(ModelError, match=r"The checkpoint of tiny-bert lacks weights"):
+    with pytest.raises(ModelError, match=r"the checkpoint of tiny-bert lacks weights"):
         TextClassification(data()).restore({}, bert)
 
 

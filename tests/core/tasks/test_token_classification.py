@@ -223,7 +223,7 @@ def test_a_prefix_that_one_type_lacks_in_training_is_no_error_later(bert, data):
 
 def test_one_tag_is_nothing_to_learn(data):
     task = TokenClassification(data())
-    with pytest.raises(DataError, match=r"all 1 rows have the label 'O'"):
+    with pytest.raises(DataError, match=r"the only row has the label 'O'"):
         task.fit(examples_of(task, [("a b", "O O")]))
 
 

@@ -75,13 +75,12 @@ def test_short_rows_foretell_what_the_costliest_batch_keeps(make, tmp_path):
     found = []
     for batch in work.feed.epoch(0):
         items = [work.items["train"][int(place)] for place in batch]
-        with memory._undisturbed(work):
-            sizes = memory._kept_sizes(work, items)
+        with memory.undisturbed(work):
+            kept, largest = memory._kept(work, items)
         shape = len(items), max(item.length for item in items), sum(item.targets for item in items)
-        kept, largest = foretold(*shape)
-        assert kept == pytest.approx(sum(sizes), rel=0.08), shape
-        assert largest >= 0.5 * max(sizes)
-        found.append((sum(sizes), shape))
+        assert foretold(*shape)[0] == pytest.approx(kept, rel=0.08), shape
+        assert foretold(*shape)[1] >= 0.5 * largest
+        found.append((kept, shape))
     assert foretold(rows, length, places)[0] == pytest.approx(max(found)[0], rel=0.08)
 
 

@@ -3,6 +3,7 @@
 """Jobs that do not fit: refused before they leave a trace, explained when it comes out later."""
 
 import errno
+import re
 
 import pytest
 import torch
@@ -116,7 +117,7 @@ def test_looking_ahead_changes_no_weight(recipe, tmp_path, monkeypatch):
     ids=["cpu", "python", "cuda"],
 )
 def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
-    inner, calls = loop._backward, []
+    inner, calls = loop.backward, []
 
     def backward(*args):
         calls.append(1)
@@ -124,20 +125,21 @@ def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
             raise failure
         return inner(*args)
 
-    monkeypatch.setattr(loop, "_backward", backward)
+    monkeypatch.setattr(loop, "backward", backward)
     with pytest.raises(OutOfMemoryError) as caught:
         tunesmith.train(recipe)
     text = str(caught.value)
     assert text.startswith("the memory is used up")
     assert "in all (rows, libraries" in text
     assert "--set train.accumulate=2" in text
+    assert len(re.findall(r"--set \S+  \(about [\d.]+ MB; ", text)) == 3, text  # the best remedies, with sizes
     assert f"tunesmith train --resume {tmp_path / 'run'}" in text
     assert caught.value.exit_code == 3
     assert caught.value.__cause__ is failure
     run = Run.open(tmp_path / "run")
     assert run.manifest["status"] == "failed"
     assert "the memory is used up" in run.manifest["error"]
-    monkeypatch.setattr(loop, "_backward", inner)
+    monkeypatch.setattr(loop, "backward", inner)
     assert tunesmith.train(resume=run.path).manifest["status"] == "finished"  # the checkpoint of step 2 is whole
 
 

@@ -83,6 +83,21 @@ def test_what_only_one_of_them_has(made, other):
     assert found.weights.tensors == (name,)
 
 
+def test_a_run_whose_model_was_deleted_is_compared_without_it(made, monkeypatch, capsys):
+    import shutil
+
+    for run in (made, tunesmith.Run.open(shutil.copytree(made.path, made.path.with_name("other")))):
+        figures = run.manifest["metrics"]
+        figures["validation"]["roc_auc"] = float("nan")  # the same both times
+        run.update(metrics=figures)
+    shutil.rmtree(made.model_folder)
+    found = compare(made, run)
+    assert (found.equal, found.tensors, found.weights) == (True, 0, None)
+    monkeypatch.setattr("tunesmith.training.replay", lambda *_args, **_options: found)
+    assert main(["replay", str(made.path), "--quiet"]) == 0
+    assert "not compared: the run holds no model any more" in capsys.readouterr().out
+
+
 def test_only_a_finished_run_whose_inputs_are_there(made):
     with (made.path.parent / "rows.csv").open("a") as file:
         file.write("pear,fruit\n")

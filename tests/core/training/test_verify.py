@@ -53,6 +53,17 @@ def test_an_edited_recipe(made):
     assert "train.max_steps: 4 when it was started, 5 now" in {c.detail for c in verify(made).checks}
 
 
+def test_a_key_that_came_later_is_no_change(made):
+    """A run of an earlier version: neither its manifest nor its recipe.yaml knows the key."""
+    stored = made.manifest["recipe"]
+    del stored["train"]["betas"], stored["data"]["encoding"]
+    made.update(recipe=stored)
+    assert odd(made) == {}
+    stored["train"]["learning_rate"] = 1.0
+    made.update(recipe=stored)
+    assert odd(made)["recipe.yaml"][2].startswith("train.learning_rate: 1.0 when it was started")
+
+
 def test_a_damaged_checkpoint(made):
     append(made.checkpoint_folder / "step-00000002" / "weights.safetensors")
     assert odd(made) == {

@@ -188,10 +188,15 @@ def _wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError, start:
     """``start`` is the offset in the file of the bytes that the decoder held, ``lines`` the lines before them."""
     held: bytes = error.object
     line = lines + held.count(b"\n", 0, error.start) + 1
-    guess = guess_encoding(held[max(0, error.start - 2000) : error.start + 2000], tried=encoding)
+    around = held[max(0, error.start - 2000) : error.start + 2000]
+    guess = guess_encoding(around, tried=encoding)
+    if guess is not None and control_character(around.decode(guess, "ignore")) is not None:
+        fix = "looks like binary junk, not text: mend the file, or say what it is with data.format=NAME"
+    else:
+        fix = f"looks like {guess}: set data.encoding={guess}" if guess else "set data.encoding to the file's encoding"
     return DataError(
         f"{path}:{line}: wrong encoding: not {encoding} at byte {start + error.start:,}",
         given=f"bytes {held[error.start : error.start + 4].hex(' ')} ({error.reason})",
         expected=f"text in {encoding} (data.encoding)",
-        fix=f"looks like {guess}: set data.encoding={guess}" if guess else "set data.encoding to the file's encoding",
+        fix=fix,
     )

@@ -23,6 +23,7 @@ from tunesmith.evaluate.facts import RunFacts, duration, figure_text, read_facts
 from tunesmith.evaluate.report.charts import number
 from tunesmith.evaluate.report.curves import curves
 from tunesmith.evaluate.report.matrix import heatmap, most_confused
+from tunesmith.evaluate.usage import command_for, python_call
 from tunesmith.tasks.sections import Matrix, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -176,15 +177,9 @@ def _evaluation_table(facts: RunFacts) -> dict[str, Any]:
 def _commands(facts: RunFacts, path: Path) -> list[tuple[str, str]]:
     """What to type next, with this run's path."""
     place = shlex.quote(str(path))
-    if facts.task.rpartition("/")[2] == "chat":
-        first = [("Talk to it", f"tunesmith chat {place}")]
-    elif facts.generates:
-        first = [("Let it write", f'tunesmith generate {place} --prompt "Once" --max-new-tokens 100')]
-    else:
-        first = [("Predict a file", f"tunesmith predict {place} FILE")]
     return [
-        *first,
+        command_for(facts, place),
         ("Score it on other rows", f"tunesmith evaluate {place} --data FILE"),
-        ("From Python", f"import tunesmith\nmodel = tunesmith.load({str(path)!r})"),
+        ("From Python", f"import tunesmith\nmodel = tunesmith.load({str(path)!r})\n{python_call(facts)}"),
         ("Repeat the run", f"tunesmith train {shlex.quote(str(path / 'recipe.yaml'))} --set output=runs/again"),
     ]

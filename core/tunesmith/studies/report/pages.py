@@ -18,6 +18,7 @@ from tunesmith.recipe.dump import inline
 from tunesmith.runs import atomic_write
 from tunesmith.studies.report.scatter import Point, Scatter, scatter
 from tunesmith.studies.space import Dimension
+from tunesmith.studies.trials import ENDED
 from tunesmith.tasks.base import Metric
 
 if TYPE_CHECKING:
@@ -156,10 +157,9 @@ def _text(name: str, fold: Fold) -> str:
 
 
 def _rank(trial: Trial, metric: Metric) -> tuple[int, float, int]:
-    """Complete ones first, best first; then those stopped early; then those that diverged."""
+    """Complete ones first, best first; then those stopped early, and those without a figure."""
     figure = trial.figure or 0.0
-    place = ("complete", "pruned", "diverged").index(trial.state)
-    return place, -figure if metric.greater_is_better else figure, trial.number
+    return ENDED.index(trial.state), -figure if metric.greater_is_better else figure, trial.number
 
 
 def _shown(value: Any) -> Any:

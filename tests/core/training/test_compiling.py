@@ -1,0 +1,365 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Compiled layers: the numbers of the plain ones, graphs that a resumed job makes again, words where it cannot be."""
+
+import copy
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+import tunesmith
+from tunesmith.errors import RecipeError, TrainingError
+from tunesmith.models.source import ModelSource
+from tunesmith.recipe import parse_recipe
+from tunesmith.recipe.schema import Recipe
+from tunesmith.tasks.base import Batch, Encoded
+from tunesmith.testing import tiny_bert
+from tunesmith.training import compile_choice, compiling
+from tunesmith.training.batches import parts_of_step
+from tunesmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tunesmith.training.compile_choice import REPAID, choose_compile, repeated_layers
+from tunesmith.training.compiling import compiled
+from tunesmith.training.feed import Feed
+from tunesmith.training.loop import Edges, Job, backward, run_steps
+from tunesmith.training.optimizer import make_optimizer
+from tunesmith.training.prepare import Work
+from tunesmith.training.randomness import own_random_state, random_tensors
+from tunesmith.training.strategy import Single
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_machine_code(tmp_path_factory):
+    """PyTorch keeps what it compiles in a folder of the user's; here in one of the test's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("inductor")))
+        patch.setattr("torch._inductor.config.compile_threads", 1)  # else worker processes are started, and stay
+        yield
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """Graphs are made as ever, and run without being turned into machine code: seconds less."""
+    monkeypatch.setattr(compiling, "_BACKEND", "eager")
+
+
+class Layer(nn.Module):
+    def __init__(self, dropout):
+        super().__init__()
+        self.norm, self.wide, self.narrow = nn.LayerNorm(8), nn.Linear(8, 16), nn.Linear(16, 8)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        return x + self.dropout(self.narrow(nn.functional.gelu(self.wide(self.norm(x)))))
+
+
+class Net(nn.Module):
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        self.table = nn.Embedding(30, 8)
+        self.layers = nn.ModuleList(Layer(dropout) for _ in range(2))
+
+    def forward(self, ids):
+        x = self.table(ids)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Regression:
+    """A stand-in for a task: rows of tokens, of which nothing should be left."""
+
+    def collate(self, items):
+        ids = torch.zeros(len(items), max(item.length for item in items), dtype=torch.int64)
+        for row, item in enumerate(items):
+            ids[row, : item.length] = torch.from_numpy(item.features["ids"])
+        return Batch({"ids": ids}, None, len(items), sum(i.length for i in items), [i.row for i in items])
+
+    def loss(self, model, batch):
+        return model(**batch.inputs).square().mean((1, 2)).sum()
+
+
+def job(dropout=0.0, lengths=range(3, 15), epochs=2, **train):
+    settings = {"learning_rate": 0.01, "precision": "fp32", "warmup_steps": 0, "tokens_per_batch": 40, "compile": True}
+    recipe = Recipe(task="t", model="m", data={"train": "x"}, train=settings | train, output="o")
+    rng = np.random.default_rng(0)
+    items = [
+        Encoded({"ids": rng.integers(0, 30, length)}, length=length, targets=1, row=row)
+        for row, length in enumerate(lengths)
+    ]
+    feed = Feed(lengths, tokens=40, rows=None, epochs=epochs, max_steps=None, accumulate=1, seed=0)
+    with own_random_state(0, CPU):
+        model = Net(dropout)
+    task, source = Regression(), ModelSource(name="net", kind="folder")
+    work = Work(recipe, Single(recipe.train), task, source, model, None, {"train": items}, task.collate, feed, {})
+    return Job(work, make_optimizer(model, recipe.train), Progress())
+
+
+def edges(**changes):
+    quiet = {
+        "stepped": lambda *_: None,
+        "evaluate": lambda: False,
+        "checkpoint": lambda: None,
+        "stopped": lambda: False,
+    }
+    return Edges(**(quiet | changes))
+
+
+def gradients(subject, step):
+    """Loss and gradients of a step, whatever its dropout drew before."""
+    subject.work.model.train()
+    with own_random_state(5, CPU):
+        parts = parts_of_step(subject.work, step)
+        loss = backward(subject, parts, torch.tensor(float(sum(part.targets for part in parts))))
+    found = {name: parameter.grad for name, parameter in subject.work.model.named_parameters()}
+    subject.optimizer.zero_grad()
+    return {"loss": loss, **found}
+
+
+# ---- the numbers -------------------------------------------------------------------------------------------------
+
+
+def test_loss_and_gradients_are_those_of_the_plain_layers():
+    """To 1e-5 of each table's norm: machine code may sum in another order."""
+    subject = job()
+    plain = [gradients(subject, step) for step in range(5)]
+    with compiled(subject) as compilation:
+        for step, expected in enumerate(plain):
+            for name, value in gradients(subject, step).items():
+                assert (value - expected[name]).norm() <= 1e-5 * expected[name].norm() + 1e-9, (step, name)
+        assert not compilation.plain
+
+
+def test_resumed_it_ends_in_the_same_weights(tmp_path):
+    """With dropout, and batches of many shapes; the graphs of the second session are made anew."""
+
+    def trained(subject, steps):
+        with own_random_state(11, CPU), compiled(subject):
+            path = None
+            if subject.progress.step:
+                load_checkpoint(tmp_path / "step-00000003", model=subject.work.model, optimizer=subject.optimizer)
+            run_steps(subject, edges(stopped=lambda: subject.progress.step >= steps))
+            if subject.progress.step == 3:
+                path = save_checkpoint(
+                    tmp_path,
+                    model=subject.work.model,
+                    optimizer=subject.optimizer,
+                    progress=subject.progress,
+                    keep=1,
+                )
+        return path
+
+    whole, first, second = (job(dropout=0.3) for _ in range(3))
+    total = whole.work.feed.total_steps
+    assert total >= 6
+    trained(whole, total)
+    trained(first, 3)
+    second.progress.step = 3
+    trained(second, total)
+    assert first.progress.step == 3
+    assert second.progress.step == total
+    for one, two in zip(whole.work.model.parameters(), second.work.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.usefixtures("traced")
+def test_making_graphs_changes_nothing_of_the_job():
+    subject = job(dropout=0.3)
+    model = subject.work.model
+    before, modes = copy.deepcopy(model.state_dict()), [module.training for module in model.modules()]
+    with own_random_state(3, CPU):
+        random = random_tensors(CPU)
+        with compiled(subject) as compilation:
+            after = random_tensors(CPU)
+            assert list(model.state_dict()) == list(before), "the names of weights are the plain ones"
+            assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+            assert modes == [module.training for module in model.modules()]
+            assert all(parameter.grad is None for parameter in model.parameters())
+            assert (compilation.layers, compilation.plain) == (2, set())
+            assert compilation.graphs in (1, 2)
+    assert all(torch.equal(random[name], after[name]) for name in random)
+    assert all(layer._compiled_call_impl is None for layer in model.layers)
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.usefixtures("traced")
+def test_no_graph_is_made_later():
+    """Evaluation goes through the plain layers, and so does a shape that no graph fits, which is counted."""
+    from torch._dynamo.utils import counters
+
+    subject = job(lengths=[4, 5, 6, 7, 8] * 4)  # never a row alone
+    model = subject.work.model
+    plain = copy.deepcopy(model).eval()
+    with compiled(subject) as compilation:
+        made = counters["stats"]["unique_graphs"]
+        run_steps(subject, edges(stopped=lambda: subject.progress.step >= 2))
+        assert not compilation.plain
+        model.eval()
+        with torch.inference_mode():
+            model(torch.zeros(3, 5, dtype=torch.int64))
+        assert not compilation.plain, "evaluation is no step"
+        model.load_state_dict(plain.state_dict())
+        model.train()
+        alone = torch.arange(7)[None]
+        torch.testing.assert_close(model(alone), plain(alone), rtol=0, atol=0)
+        assert compilation.plain == {2}
+        assert compilation.afterword() == "in 1 step no graph fitted the shape of the batch: computed uncompiled"
+        assert counters["stats"]["unique_graphs"] == made
+
+
+@pytest.mark.usefixtures("traced")
+def test_where_the_recipe_does_not_ask_nothing_is_done():
+    subject = job(compile=False)
+    with compiled(subject) as compilation:
+        assert compilation is None
+        assert all(layer._compiled_call_impl is None for layer in subject.work.model.layers)
+
+
+def test_what_pytorch_cannot_compile_is_an_error_with_a_way_out(monkeypatch):
+    def broken(graph, inputs):
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr(compiling, "_BACKEND", broken)
+    with pytest.raises(TrainingError) as caught, compiled(job()):
+        pass
+    text = str(caught.value)
+    assert "PyTorch cannot compile the layers of this model" in text
+    assert "no such instruction" in text
+    assert "--set train.compile=false" in text
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_whole_job(tmp_path):
+    """What was done is told, chosen values stand in the recipe, and the model has plain names."""
+    (tmp_path / "rows.csv").write_text("text,label\n" + "".join(f"{'ab ' * (2 + n % 3)},{n % 2}\n" for n in range(16)))
+    recipe = {
+        "task": "text-classification",
+        "model": str(tiny_bert(tmp_path / "bert")),
+        "data": {"train": str(tmp_path / "rows.csv")},
+        "train": {"max_steps": 3, "rows_per_batch": 4, "precision": "fp32", "compile": True},
+        "output": str(tmp_path / "run"),
+    }
+    events = []
+    run = tunesmith.train(parse_recipe(recipe), observers=[events.append])
+    layers = json.loads((run.model_folder / "config.json").read_text())["num_hidden_layers"]
+    notes = [record["message"] for record in run.metrics() if record["kind"] == "note"]
+    told = next(note for note in notes if note.startswith("compiled "))
+    assert told.startswith(f"compiled {layers} layer")
+    assert "forward and backward of 4 rows of" in told
+    with safe_open(run.model_folder / "model.safetensors", "pt") as saved:
+        assert any(name.startswith("bert.encoder.layer.0.attention") for name in saved.keys())  # noqa: SIM118
+        assert not any("orig_mod" in name for name in saved.keys())  # noqa: SIM118
+    assert run.recipe().train.compile is True
+    assert "before the first step; evaluation is not compiled" in events[0].facts["compilation"]
+    assert "attention" not in events[0].facts
+
+
+# ---- the choice --------------------------------------------------------------------------------------------------
+
+
+class Plain:
+    """A task whose rows do not compare each other."""
+
+
+def choice(wanted, *, model=None, precision="fp32", tokens=1000, strategy=None, **changes):
+    recipe = parse_recipe(
+        {"task": "t", "model": "m", "data": {"train": "x"}, "train": {"compile": wanted}, "output": "o"} | changes
+    )
+    strategy = strategy or Single(recipe.train.model_copy(update={"device": "cpu"}))
+    return choose_compile(recipe, Plain(), model or Net(), strategy, precision=precision, tokens=tokens)
+
+
+def test_nothing_is_said_where_nobody_asked():
+    assert choice(False) == compile_choice.CompileChoice(False)
+
+
+def test_asked_for():
+    found = choice(True)
+    assert found.on
+    assert found.fact == "as asked: 2 layers, before the first step; evaluation is not compiled"
+
+
+class Elsewhere:
+    device = CPU
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))}, "the model has no repeated layers"),
+        ({"method": "head"}, "with method: head the repeated layers do not train"),
+        ({"strategy": Elsewhere()}, "strategy 'single' may divide the layers in ways only it knows"),
+    ],
+)
+def test_what_stands_in_the_way(changes, words):
+    with pytest.raises(RecipeError) as caught:
+        choice(True, **changes)
+    text = str(caught.value)
+    assert "the layers of this job cannot be compiled" in text
+    assert f"train.compile: true; {words}" in text
+    assert "--set train.compile=false" in text
+    found = choice("auto", precision="bf16-weights", tokens=10**15, **changes)
+    assert found == compile_choice.CompileChoice(False, f"no: {words}")
+
+
+def test_a_machine_without_a_compiler(monkeypatch):
+    from torch._inductor import cpp_builder, exc
+
+    def search():
+        raise exc.InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", search)
+    with pytest.raises(RecipeError, match=r"there is no C\+\+ compiler \(g\+\+; the variable CXX names another\)"):
+        choice(True)
+    assert "no: there is no C++ compiler" in choice("auto", precision="bf16-weights").fact
+
+
+def test_a_machine_without_pythons_headers(monkeypatch, tmp_path):
+    monkeypatch.setattr(compile_choice.sysconfig, "get_path", lambda _: str(tmp_path))
+    with pytest.raises(RecipeError, match=r"there is no Python\.h"):
+        choice(True)
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [
+        ("fp32", "no: in fp32 a processor gains nothing by it"),
+        ("bf16", "no: what it gives in bf16 on a processor has not been measured"),
+    ],
+)
+def test_auto_where_no_gain_is_known(precision, words):
+    assert choice("auto", precision=precision, tokens=10**15) == compile_choice.CompileChoice(False, words)
+
+
+def test_auto_goes_by_the_size_of_the_job():
+    weights = sum(parameter.numel() for layer in Net().layers for parameter in layer.parameters())
+    enough = int(REPAID / weights) + 1
+    long, short = (choice("auto", precision="bf16-weights", tokens=tokens) for tokens in (enough, enough - 1_000))
+    assert long.on
+    assert (
+        long.fact == f"{enough:,} tokens through 2 layers of {weights:,} weights repay it; evaluation is not compiled"
+    )
+    assert not short.on
+    assert short.fact.endswith("would not repay it")
+
+
+def test_the_repeated_layers_are_those_of_the_outermost_lists():
+    inner = nn.Module()
+    inner.experts = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+    model = nn.Module()
+    model.blocks = nn.ModuleList([inner, copy.deepcopy(inner)])
+    model.heads = nn.ModuleList([nn.Linear(2, 2), nn.LayerNorm(2)])  # of two kinds
+    model.shapes = nn.ModuleList([nn.GELU(), nn.GELU()])  # without weights
+    assert repeated_layers(model) == list(model.blocks)
+
+
+def test_the_folder_of_machine_code_is_the_tests_own():
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    assert cache_dir() == os.environ["TORCHINDUCTOR_CACHE_DIR"]
