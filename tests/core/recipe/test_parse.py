@@ -142,7 +142,8 @@ def test_a_recipe_cannot_be_changed() -> None:
             {"train": 3},
             "train: expected a section of epochs, max_steps, learning_rate, schedule, warmup_steps, weight_decay, "
             "betas, epsilon, max_grad_norm, tokens_per_batch, rows_per_batch, accumulate, precision, "
-            "activation_checkpointing, compile, device, strategy, save_every, keep_checkpoints, log_every, seed, given 3",
+            "activation_checkpointing, compile, device, strategy, save_every, keep_checkpoints, log_every, "
+            "seed, given 3",
         ),
         (
             {"train": {"tokens_per_batch": 8, "rows_per_batch": 8}},
