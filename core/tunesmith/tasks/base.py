@@ -300,6 +300,10 @@ class Task(ABC, Generic[E, O]):
     def collate(self, items: Sequence[Encoded]) -> Batch:
         """Pad and stack. Exact: padding changes no loss and no gradient."""
 
+    def model_inputs(self, model: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        """Keyword arguments of the model's forward for a batch with labels."""
+        return batch.inputs
+
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """The *sum* of the losses over the batch's targets: a float32 scalar.

@@ -142,10 +142,6 @@ class LanguageModel(Task[X, TokenLoss]):
             extra={name: np.stack([item.features[name] for item in items]) for name in extra_names},
         )
 
-    def model_inputs(self, model: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """Keyword arguments of the model's forward for a batch with labels."""
-        return batch.inputs
-
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         from tunesmith.tasks.supervised import summed_loss
 

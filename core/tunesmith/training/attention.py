@@ -13,7 +13,7 @@ before; else the model's own (``eager``).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tunesmith.models.methods import evaluation_mode
-from tunesmith.tasks.base import Batch, Encoded
+from tunesmith.tasks.base import Encoded, Task
 from tunesmith.training import plain_attention
 
 __all__ = ["fit_attention"]
@@ -38,8 +38,7 @@ def fit_attention(
     items: Sequence[Encoded],
     lengths: Sequence[int] | NDArray[np.int64],
     device: torch.device,
-    *,
-    collate: Callable[[Sequence[Encoded]], Batch],
+    task: Task[Any, Any],
 ) -> str | None:
     """Set how ``model`` computes attention while it trains.
 
@@ -50,7 +49,7 @@ def fit_attention(
         items: of the training split; two of them are tried.
         lengths: of all of them, tokens.
         device: plain products are chosen on processors only.
-        collate: makes a batch of items.
+        task: makes a batch of items, and of it what the model is given.
 
     Returns:
         A sentence for people, or None where nothing was changed.
@@ -64,21 +63,21 @@ def fit_attention(
     if typical > SHORT:
         return None
     order = np.argsort(sizes, kind="stable")
-    tried = collate([items[int(order[place])] for place in {0, int(np.searchsorted(sizes[order], typical))}])
+    tried = task.collate([items[int(order[place])] for place in {0, int(np.searchsorted(sizes[order], typical))}])
     plain_attention.register()
-    before = _said(base, tried)
+    inputs = task.model_inputs(model, tried)
+    before = _said(base, inputs)
     base.set_attn_implementation(plain_attention.NAME)
-    if not _same(_said(base, tried), before):
+    if not _same(_said(base, inputs), before):
         base.set_attn_implementation("eager")
     return f"plain products, faster than the fused kernel at {typical:.0f} tokens a row"
 
 
-def _said(base: nn.Module, batch: Batch) -> list[torch.Tensor]:
+def _said(base: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
     """What a forward pass answers, in evaluation mode; nothing where it cannot be done this way."""
     known = inspect.signature(base.forward).parameters
-    inputs = {name: value for name, value in batch.inputs.items() if name in known}
     with evaluation_mode(base), torch.no_grad(), suppress(NotImplementedError, KeyError):
-        said: Any = base(**inputs)
+        said: Any = base(**{name: value for name, value in inputs.items() if name in known})
         return [value for value in said.values() if isinstance(value, torch.Tensor) and value.is_floating_point()]
     return []
 

@@ -148,7 +148,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     attention = None
     if not compiling.on:  # compiled, the model's own dropout and attention are made into something cheaper as they are
         use_cheap_dropout(model, strategy.device)
-        attention = fit_attention(model, items["train"], lengths, strategy.device, collate=task.collate)
+        attention = fit_attention(model, items["train"], lengths, strategy.device, task)
     task.before_training(model, items, device=strategy.device, precision=precision.name)
     frozen = None
     if recipe.method.name == "head" and plain:

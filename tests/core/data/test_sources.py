@@ -74,7 +74,7 @@ def test_format_chooses_the_reader_by_name(write, section, registry):
     assert _names(find_sources(["a.dat"], section(format="csv"), registry)) == [("a.dat", "tunesmith/csv")]
     message = _error(["a.dat"], section(), registry)
     assert "a.dat: no reader for files with this ending" in message
-    assert "data.format=NAME, one of csv, tsv, json" in message
+    assert "data.format=NAME (to predict and evaluate: --format NAME), one of csv, tsv, json" in message
     with pytest.raises(NotFoundError, match="no reader of this name"):
         find_sources(["a.dat"], section(format="xls"), registry)
 

@@ -20,14 +20,22 @@ def items(lengths):
     return [Encoded({"input_ids": draw.integers(10, 60, n)}, length=n, targets=1, row=0) for n in lengths]
 
 
-def collate(rows):
-    ids = pad_right([row.features["input_ids"] for row in rows], 0)
-    mask = pad_right([np.ones(row.length, np.int64) for row in rows], 0)
-    return Batch({"input_ids": ids, "attention_mask": mask, "of_no_forward": mask}, None, len(rows), int(mask.sum()))
+class Rows:
+    @staticmethod
+    def model_inputs(model, batch):
+        return batch.inputs
+
+    @staticmethod
+    def collate(rows):
+        ids = pad_right([row.features["input_ids"] for row in rows], 0)
+        mask = pad_right([np.ones(row.length, np.int64) for row in rows], 0)
+        return Batch(
+            {"input_ids": ids, "attention_mask": mask, "of_no_forward": mask}, None, len(rows), int(mask.sum())
+        )
 
 
 def fit_attention(subject, lengths, device):
-    return attention.fit_attention(subject, items(lengths), lengths, device, collate=collate)
+    return attention.fit_attention(subject, items(lengths), lengths, device, Rows())
 
 
 def model(folder, head, **config):
