@@ -5,10 +5,11 @@
 Only what repeats is compiled, each layer in place: the names of weights stay, and the time it takes does not grow with
 the depth. What surrounds the layers (embeddings, output layer, loss) and evaluation compute as ever.
 
-The last bits of what a graph computes follow from the shapes it was made for. So that a job that was stopped goes on
-with the same graphs, they are made of a few batches that are a function of the job alone, before its first step and
-again when it is resumed, and never later: a batch that none of them fits goes through the plain layers, and is counted.
-For the same reason PyTorch's cache of graphs is not read. That of machine code is; it goes by content.
+Which shapes a graph is for, and in which order it sums, PyTorch decides by the shapes it was made of (on a processor,
+graphs for up to 4,096 places are others than those for more). So that a job that was stopped goes on with the same
+graphs, they are made of a few batches that are a function of the job alone, before its first step and again when it is
+resumed, and never later: a batch that none of them fits goes through the plain layers, and is counted. For the same
+reason PyTorch's cache of graphs is not read. That of machine code is; it goes by content.
 
 One thing differs from the plain layers: dropout in them is PyTorch's own, compiled, another stream of random numbers.
 What compiling gives, and where it gives nothing, is in docs/explanation/tried.md.
