@@ -22,7 +22,7 @@ import json, sys
 import torch
 from tunesmith.recipe import parse_recipe
 from tunesmith.training import job
-from tunesmith.training.machine import peak_bytes, reset_peak
+from tunesmith.machine.memory import peak_bytes, reset_peak
 
 cpu, found, look = torch.device("cpu"), {}, job.look_ahead
 

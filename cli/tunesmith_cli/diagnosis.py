@@ -57,7 +57,7 @@ def _python() -> Iterator[Finding]:
 def _machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding("cores", str(cores))
-    from tunesmith.training.machine import machine_memory
+    from tunesmith.machine.memory import machine_memory
 
     memory = machine_memory()
     yield Finding("memory", size(memory) if memory else "unknown")
@@ -100,7 +100,7 @@ def _torch() -> Iterator[Finding]:
 def _precision() -> Iterator[Finding]:
     import torch
 
-    from tunesmith.training.precision import choose_precision
+    from tunesmith.machine.precision import choose_precision
 
     probe = choose_precision("auto", torch.nn.Linear(512, 512), torch.device("cpu"))
     yield Finding("cpu precision", f"{probe.name}: {probe.reason}")

@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from tunesmith.machine.memory import Room
 from tunesmith.planning.facts import (
     Disk,
     Finding,
@@ -20,7 +21,6 @@ from tunesmith.planning.facts import (
     StopToken,
     Time,
 )
-from tunesmith.training.machine import Room
 from tunesmith.training.memory import Memory
 from tunesmith.training.outlook import Outlook, Remedy
 from tunesmith_cli.plan_view import plan_lines, show_plan

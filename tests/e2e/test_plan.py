@@ -21,7 +21,7 @@ output: run
 LIMITED = """
 import resource, sys
 from tunesmith.training import loop
-from tunesmith.training.machine import _status
+from tunesmith.machine.memory import _status
 from tunesmith_cli.main import main
 
 take, calls = loop.take_step, []

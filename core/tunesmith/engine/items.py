@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 from tunesmith.data.batches import batch_order
+from tunesmith.machine.precision import autocast
 from tunesmith.tasks.base import Batch, Encoded, Task
 from tunesmith.tasks.encoded import item_lengths
 
-__all__ = ["TOKENS_PER_BATCH", "autocast", "evaluating", "run_items"]
+__all__ = ["TOKENS_PER_BATCH", "evaluating", "run_items"]
 
 TOKENS_PER_BATCH = 4096
 """Default budget of a batch. No gradients are kept, so batches may be larger than in training."""
@@ -69,8 +70,3 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
-
-
-def autocast(precision: str, device: torch.device) -> Any:
-    """A block that computes in ``bf16``, or in the model's own precision for anything else."""
-    return torch.autocast(device.type, dtype=torch.bfloat16) if precision.startswith("bf16") else nullcontext()

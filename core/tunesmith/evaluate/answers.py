@@ -20,9 +20,10 @@ import torch
 from torch import nn
 
 from tunesmith.engine.inputs import prompt_of
-from tunesmith.engine.items import TOKENS_PER_BATCH, autocast, evaluating
+from tunesmith.engine.items import TOKENS_PER_BATCH, evaluating
 from tunesmith.engine.native import NativeEngine
 from tunesmith.errors import NotFoundError, Origin, PluginError, RecipeError, TunesmithError
+from tunesmith.machine.precision import autocast
 from tunesmith.plugin import MetricSpec
 from tunesmith.recipe.schema import EvaluateSection
 from tunesmith.tasks.base import Encoded, Metric, Task

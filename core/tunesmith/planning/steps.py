@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from tunesmith.data import padding_share
+from tunesmith.machine.memory import peak_bytes, reset_peak
+from tunesmith.machine.precision import autocast
 from tunesmith.models.methods import training_mode
 from tunesmith.planning.facts import MeasuredStep, Measurement, Steps, Time
 from tunesmith.tasks.encoded import item_lengths
@@ -24,9 +26,7 @@ from tunesmith.training.batches import collated_parts
 from tunesmith.training.checkpoint import Progress
 from tunesmith.training.compiling import compiled
 from tunesmith.training.loop import Job, take_step
-from tunesmith.training.machine import peak_bytes, reset_peak
 from tunesmith.training.optimizer import make_optimizer
-from tunesmith.training.precision import autocast
 from tunesmith.training.prepare import Work
 
 __all__ = ["measure", "steps_of", "time_of"]

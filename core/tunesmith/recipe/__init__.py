@@ -23,10 +23,10 @@ from tunesmith.recipe.schema import (
     ModelSection,
     ObjectiveSection,
     Recipe,
-    Section,
     SplitSection,
     TrainSection,
 )
+from tunesmith.recipe.section import Section
 from tunesmith.recipe.starter import starter_recipe
 
 __all__ = [

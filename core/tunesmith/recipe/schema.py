@@ -11,11 +11,22 @@ docs/reference/recipe.md and the error messages are all made from it.
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticKnownError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+
+from tunesmith.recipe.section import (
+    PathText,
+    Section,
+    Sources,
+    Switch,
+    are_or_is,
+    bare_name,
+    distinct,
+    empty,
+    one_or_many,
+    pair,
+)
 
 __all__ = [
     "AugmentSection",
@@ -29,76 +40,6 @@ __all__ = [
     "SplitSection",
     "TrainSection",
 ]
-
-
-def _one_or_many(value: Any) -> Any:
-    if isinstance(value, (str, os.PathLike)):
-        return [os.fspath(value)]
-    if value is None:
-        return []
-    if isinstance(value, (list, tuple)):
-        return [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
-    return value
-
-
-def _bare_name(value: Any) -> Any:
-    return {"name": os.fspath(value)} if isinstance(value, (str, os.PathLike)) else _empty(value)
-
-
-def _empty(value: Any) -> Any:
-    return {} if value is None else value  # `train:` with nothing, or only comments, below it
-
-
-def _path_text(value: Any) -> Any:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _distinct(names: list[str]) -> list[str]:
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} is there twice; every column needs a name of its own")
-    return names
-
-
-def _pair(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # YAML, TOML and JSON have no tuples
-
-
-def _no_number(value: Any) -> Any:
-    if type(value) in (int, float):  # 1 == True in Python
-        raise PydanticKnownError("literal_error", {"expected": "auto, true or false"})
-    return value
-
-
-def _and(keys: list[str]) -> str:
-    """The subject of a rule: ``'rank' is``, ``'rank' and 'alpha' are``."""
-    *front, last = [f"'{key}'" for key in keys]
-    return f"{', '.join(front)} and {last} are" if front else f"{last} is"
-
-
-# `json_schema_input_type` tells the JSON schema of the short forms that the validator accepts.
-Sources = Annotated[
-    list[Annotated[str, Field(min_length=1)]], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])
-]
-PathText = Annotated[str, BeforeValidator(_path_text, json_schema_input_type=str)]
-Switch = Annotated[Literal["auto", True, False], BeforeValidator(_no_number)]
-
-
-class Section(BaseModel):
-    """A part of a recipe: strict, immutable, no unknown keys.
-
-    Strict means that nothing is converted on the quiet: ``"3"`` is no number and ``1`` is not ``true``.
-    Whole numbers are accepted where a number is asked for; NaN and infinity never are.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        validate_default=True,
-        use_attribute_docstrings=True,
-    )
 
 
 class ModelSection(Section):
@@ -122,9 +63,9 @@ class ModelSection(Section):
         if not self.name.startswith("scratch:"):
             extra = [key for key in ("tokenizer", "vocabulary", "context") if getattr(self, key) is not None]
             if extra:
-                raise ValueError(f"{_and(extra)} only for `scratch:` models; the model is {self.name!r}")
+                raise ValueError(f"{are_or_is(extra)} only for `scratch:` models; the model is {self.name!r}")
         if self.vocabulary is not None and self.tokenizer not in (None, "bpe"):
-            raise ValueError(f"{_and(['vocabulary'])} only for a `bpe` tokenizer; the tokenizer is {self.tokenizer!r}")
+            raise ValueError(f"'vocabulary' is only for a `bpe` tokenizer; the tokenizer is {self.tokenizer!r}")
         return self
 
 
@@ -155,7 +96,7 @@ class MethodSection(Section):
         for method, keys in _METHOD_KEYS.items():
             extra = [key for key in keys if self.given(key)]
             if extra and self.name != method:
-                raise ValueError(f"{_and(extra)} only for `{method}`; the method is {self.name!r}")
+                raise ValueError(f"{are_or_is(extra)} only for `{method}`; the method is {self.name!r}")
         if self.dora and self.quantize is not None:
             raise ValueError("'dora' and 'quantize' do not go together: DoRA needs the lengths of the exact weights")
         return self
@@ -190,7 +131,7 @@ class ObjectiveSection(Section):
         if self.name is not None:
             for key, names in _OBJECTIVES_WITH.items():
                 if getattr(self, key) is not None and self.name not in names:
-                    raise ValueError(f"{_and([key])} only for {' or '.join(names)}; the objective is {self.name!r}")
+                    raise ValueError(f"'{key}' is only for {' or '.join(names)}; the objective is {self.name!r}")
         return self
 
 
@@ -248,8 +189,8 @@ class AugmentSection(Section):
 
 
 Transforms = Annotated[
-    list[Annotated[AugmentSection, BeforeValidator(_bare_name, json_schema_input_type=str | AugmentSection)]],
-    BeforeValidator(_one_or_many, json_schema_input_type=str | list[str | AugmentSection]),
+    list[Annotated[AugmentSection, BeforeValidator(bare_name, json_schema_input_type=str | AugmentSection)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str | AugmentSection]),
 ]
 
 
@@ -258,7 +199,7 @@ class DataSection(Section):
 
     train: Sources = Field(min_length=1)
     """Rows to learn from: file, glob, folder, `dataset:NAME#SPLIT` or `hub:OWNER/NAME#SPLIT`; or a list of these."""
-    weights: Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_empty)] = Field(default_factory=dict)
+    weights: Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(empty)] = Field(default_factory=dict)
     """An entry of `train` -> how many times an epoch sees each of its rows, e.g. `{web.jsonl: 0.25}`. Default: once."""
     validation: Sources = Field(default_factory=list)
     """Rows to evaluate on during training, given like `train`. Default: none, or what `split` holds out."""
@@ -266,15 +207,15 @@ class DataSection(Section):
     """Rows for the final score, given like `train`. Default: none, or what `split` holds out."""
     format: str | None = None
     """Name of a reader (`tunesmith readers list`). Default: by file ending."""
-    columns: Annotated[dict[str, str], BeforeValidator(_empty)] = Field(default_factory=dict)
+    columns: Annotated[dict[str, str], BeforeValidator(empty)] = Field(default_factory=dict)
     """What the task reads -> the name of your column, e.g. `{text: body, label: category}`."""
-    split: Annotated[SplitSection, BeforeValidator(_empty)] = Field(default_factory=SplitSection)
+    split: Annotated[SplitSection, BeforeValidator(empty)] = Field(default_factory=SplitSection)
     """Parts to cut off the training rows."""
     augment: Transforms = Field(default_factory=list)
     """Random changes of training rows, in this order, anew in every epoch, e.g. `[flip, {name: shift, pixels: 2}]`."""
     encoding: str = "utf-8"
     """How text files are encoded; any name that Python knows."""
-    column_names: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(_distinct)] | None = Field(
+    column_names: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(distinct)] | None = Field(
         default=None, min_length=1
     )
     """Names of the columns, in order, of files that do not name them: CSV and TSV without a header line, JSON lists."""
@@ -323,7 +264,7 @@ class TrainSection(Section):
     """Decoupled (AdamW); not applied to biases, norms and other one-dimensional parameters."""
     betas: Annotated[
         tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]],
-        BeforeValidator(_pair, json_schema_input_type=tuple[float, float]),
+        BeforeValidator(pair, json_schema_input_type=tuple[float, float]),
     ] = (0.9, 0.999)
     """AdamW's decay rates of the running means of the gradient and of its square."""
     epsilon: float = Field(default=1e-8, gt=0)
@@ -381,7 +322,7 @@ class EvaluateSection(Section):
     """Language models: tokens of each of these texts."""
     generate: int = Field(default=0, ge=0)
     """Tasks that write answers: rows of each held-out split to answer, greedily, and to score by `metrics`. 0: none."""
-    metrics: Annotated[list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])] = Field(
+    metrics: Annotated[list[str], BeforeValidator(one_or_many, json_schema_input_type=str | list[str])] = Field(
         default_factory=list
     )
     """Figures of the generated answers (`tunesmith metrics list`). Default: every built-in one but `number_match`."""
@@ -400,21 +341,21 @@ class Recipe(Section):
 
     task: str = Field(min_length=1)
     """Name of a task (`tunesmith tasks list`)."""
-    model: Annotated[ModelSection, BeforeValidator(_bare_name, json_schema_input_type=str | ModelSection)]
+    model: Annotated[ModelSection, BeforeValidator(bare_name, json_schema_input_type=str | ModelSection)]
     """Where the weights come from: a name, or a section."""
-    method: Annotated[MethodSection, BeforeValidator(_bare_name, json_schema_input_type=str | MethodSection)] = Field(
+    method: Annotated[MethodSection, BeforeValidator(bare_name, json_schema_input_type=str | MethodSection)] = Field(
         default_factory=MethodSection
     )
     """Which weights move: a name, or a section."""
     objective: Annotated[
-        ObjectiveSection, BeforeValidator(_bare_name, json_schema_input_type=str | ObjectiveSection)
+        ObjectiveSection, BeforeValidator(bare_name, json_schema_input_type=str | ObjectiveSection)
     ] = Field(default_factory=ObjectiveSection)
     """What is minimized, where the task has a choice: a name, or a section."""
-    data: Annotated[DataSection, BeforeValidator(_empty)]
+    data: Annotated[DataSection, BeforeValidator(empty)]
     """Which rows, and how their columns map to what the task reads."""
-    train: Annotated[TrainSection, BeforeValidator(_empty)] = Field(default_factory=TrainSection)
+    train: Annotated[TrainSection, BeforeValidator(empty)] = Field(default_factory=TrainSection)
     """The training loop."""
-    evaluate: Annotated[EvaluateSection, BeforeValidator(_empty)] = Field(default_factory=EvaluateSection)
+    evaluate: Annotated[EvaluateSection, BeforeValidator(empty)] = Field(default_factory=EvaluateSection)
     """Evaluation during and after training."""
     output: PathText = Field(min_length=1)
     """The run folder. It must not exist, or be empty: nothing is overwritten."""

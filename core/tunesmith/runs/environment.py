@@ -13,7 +13,17 @@ from typing import Any
 
 __all__ = ["PACKAGES", "environment"]
 
-PACKAGES = ("tunesmith", "torch", "transformers", "tokenizers", "safetensors", "peft", "numpy", "pyarrow")
+PACKAGES = (
+    "tunesmith",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "peft",
+    "numpy",
+    "pyarrow",
+    "liger-kernel",
+)
 """Distributions whose version can change what a run computes."""
 
 

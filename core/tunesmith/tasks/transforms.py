@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from tunesmith.recipe.schema import Section
+from tunesmith.recipe.section import Section
 
 if TYPE_CHECKING:
     import numpy as np

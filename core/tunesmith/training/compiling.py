@@ -19,6 +19,7 @@ Shapes: R rows of a batch, L length of its longest row.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,7 @@ from tunesmith.errors import TrainingError
 from tunesmith.tasks.base import Batch
 from tunesmith.tasks.encoded import item_lengths
 from tunesmith.tasks.lengths import plural
+from tunesmith.tasks.supervised import plain_model
 from tunesmith.training.batches import collated_parts
 from tunesmith.training.compile_choice import repeated_layers
 from tunesmith.training.loop import Job, backward
@@ -101,6 +103,7 @@ def compiled(job: Job) -> Iterator[Compilation | None]:
     found = Compilation(len(layers))
     with ExitStack() as stack:
         torch._dynamo.reset()  # graphs of an earlier job in this process were made for other shapes
+        stack.callback(_without_cache(job.work.model).remove)
         for layer in layers:
             stack.callback(_count_plain(layer, job, found).remove)
             stack.callback(setattr, layer, "_compiled_call_impl", None)
@@ -112,6 +115,16 @@ def compiled(job: Job) -> Iterator[Compilation | None]:
         stack.callback(torch._dynamo.reset)
         stack.enter_context(torch.compiler.set_stance("eager_on_recompile"))
         yield found
+
+
+def _without_cache(model: nn.Module) -> Any:
+    """A hook that keeps a model from filling a cache of keys and values: every layer would need a graph of its own."""
+    takes = "use_cache" in inspect.signature(type(plain_model(model)).forward).parameters
+
+    def refuse(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, {"use_cache": False, **kwargs} if takes and module.training else kwargs
+
+    return model.register_forward_pre_hook(refuse, with_kwargs=True)
 
 
 def _count_plain(layer: nn.Module, job: Job, found: Compilation) -> Any:

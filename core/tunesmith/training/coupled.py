@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from tunesmith.machine.precision import autocast
 from tunesmith.tasks.base import Batch
 from tunesmith.tasks.coupled import CoupledTask
-from tunesmith.training.precision import autocast
 
 __all__ = ["coupled_backward"]
 

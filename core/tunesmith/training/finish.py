@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from tunesmith.data import Splits
-from tunesmith.engine import NativeEngine
+from tunesmith.engine.native import NativeEngine
 from tunesmith.evaluate import Evaluation, evaluate_items, sample_texts, write_card, write_report
 from tunesmith.models import find_model_by_name
 from tunesmith.plugin import Evaluated, RunFinished, RunNote

@@ -24,12 +24,12 @@ import torch
 from torch import nn
 
 from tunesmith.errors import NonFiniteLossError
+from tunesmith.machine.precision import autocast
 from tunesmith.models.methods import training_mode
 from tunesmith.tasks.base import Batch
 from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.training.checkpoint import Progress
 from tunesmith.training.coupled import coupled_backward
-from tunesmith.training.precision import autocast
 from tunesmith.training.prefetch import batches_of
 from tunesmith.training.prepare import Work
 from tunesmith.training.schedule import rate_at

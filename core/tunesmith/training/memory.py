@@ -25,13 +25,13 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from tunesmith.data import split_batch
+from tunesmith.machine.memory import room_on
+from tunesmith.machine.precision import autocast
 from tunesmith.models.methods import training_mode
 from tunesmith.models.quiet import quiet_libraries
 from tunesmith.tasks.base import Encoded
 from tunesmith.tasks.encoded import item_lengths
 from tunesmith.training.activations import computing_layers_with
-from tunesmith.training.machine import room_on
-from tunesmith.training.precision import autocast
 from tunesmith.training.prepare import Work
 
 __all__ = ["Footprint", "Memory", "costliest_part", "estimate_memory", "footprint_of", "moving_bytes", "undisturbed"]

@@ -16,9 +16,9 @@ import torch
 
 from tunesmith.errors import OutOfMemoryError, TooLargeError
 from tunesmith.evaluate.facts import size_text
+from tunesmith.machine.memory import Room, room_on
 from tunesmith.models import count_parameters
 from tunesmith.training.activations import EFFECT, checkpointing, in_vain, supports, switch
-from tunesmith.training.machine import Room, room_on
 from tunesmith.training.memory import Footprint, Memory, costliest_part, estimate_memory, footprint_of
 from tunesmith.training.prepare import Work
 from tunesmith.training.resolve import with_values

@@ -15,6 +15,7 @@ from torch import nn
 
 from tunesmith.data import Splits, read_examples
 from tunesmith.data.mixing import Mixture
+from tunesmith.machine.precision import choose_precision
 from tunesmith.models import apply_method, count_parameters, find_model
 from tunesmith.models.freezing import frozen_counts
 from tunesmith.models.source import ModelSource
@@ -32,7 +33,7 @@ from tunesmith.training.conditions import conditions
 from tunesmith.training.dropout import use_cheap_dropout
 from tunesmith.training.feed import Feed
 from tunesmith.training.frozen import remember_frozen
-from tunesmith.training.precision import choose_precision
+from tunesmith.training.liger import use_liger
 from tunesmith.training.resolve import (
     DEFAULT_EPOCHS,
     refuse_idle_keys,
@@ -145,10 +146,11 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     precision = choose_precision(recipe.train.precision, model, strategy.device)
     tokens = round(lengths.sum() * feed.epochs_done(feed.total_steps))
     compiling = choose_compile(recipe, task, model, strategy, precision=precision.name, tokens=tokens)
-    attention = None
+    attention = kernels = None
     if not compiling.on:  # compiled, the model's own dropout and attention are made into something cheaper as they are
         use_cheap_dropout(model, strategy.device)
         attention = fit_attention(model, items["train"], lengths, strategy.device, task)
+        kernels = use_liger(model, strategy.device)
     task.before_training(model, items, device=strategy.device, precision=precision.name)
     frozen = None
     if recipe.method.name == "head" and plain:
@@ -172,6 +174,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         "precision": f"{precision.name}: {precision.reason}",
         **({} if vocabulary is None else {"vocabulary": vocabulary}),
         **({} if attention is None else {"attention": attention}),
+        **({} if kernels is None else {"kernels": kernels}),
         **({} if checkpointed is None else {"activation checkpointing": checkpointed}),
         **({"compilation": compiling.fact} if compiling.fact else {}),
         **({} if frozen is None else {"frozen layers": frozen.fact()}),

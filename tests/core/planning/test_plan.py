@@ -11,11 +11,11 @@ import torch
 
 import tunesmith
 from tunesmith.errors import DataError
+from tunesmith.machine.memory import Room
 from tunesmith.planning import planner, rows
 from tunesmith.planning.facts import MeasuredStep, Measurement, Plan
 from tunesmith.planning.steps import _line
 from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama
-from tunesmith.training.machine import Room
 
 ANSWER = "At nine, every day."
 

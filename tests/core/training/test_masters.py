@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from tunesmith.errors import RecipeError
+from tunesmith.machine.precision import autocast
 from tunesmith.recipe.schema import TrainSection
 from tunesmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tunesmith.training.masters import MasterAdamW, full_precision, halve_weights
 from tunesmith.training.optimizer import make_optimizer
-from tunesmith.training.precision import autocast
 
 CPU = torch.device("cpu")
 

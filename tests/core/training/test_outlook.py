@@ -10,10 +10,10 @@ import torch
 
 import tunesmith
 from tunesmith.errors import OutOfMemoryError, TooLargeError
+from tunesmith.machine.memory import Room
 from tunesmith.runs import Run
 from tunesmith.testing import tiny_bert
 from tunesmith.training import job, loop, outlook
-from tunesmith.training.machine import Room
 from tunesmith.training.memory import Memory
 from tunesmith.training.outlook import Outlook, Remedy, memory_explained, refuse_too_large, short_of_memory
 

@@ -4,13 +4,18 @@
 
 import threading
 import traceback
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+import tunesmith
+from tunesmith.recipe import parse_recipe
 from tunesmith.tasks.base import Batch, Encoded
+from tunesmith.testing import tiny_bert
+from tunesmith.training import loop
 from tunesmith.training.batches import parts_of_step
 from tunesmith.training.feed import Feed
 from tunesmith.training.prefetch import AHEAD, batches_of
@@ -154,3 +159,21 @@ def test_a_job_that_is_done_makes_nothing():
     with batches_of(work, 10, 10, ahead=True):
         pass
     assert not work.made
+
+
+def test_a_whole_job_ends_in_the_same_weights(tmp_path, monkeypatch):
+    rows = [f"{'ab ' * (2 + n % 5)},{n % 2}" for n in range(24)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    recipe = {
+        "task": "text-classification",
+        "model": str(tiny_bert(tmp_path / "bert")),
+        "data": {"train": str(tmp_path / "rows.csv"), "split": {"validation": 0.25}, "augment": "drop-words"},
+        "train": {"epochs": 2, "tokens_per_batch": 64, "precision": "fp32", "accumulate": 2},
+    }
+    weights = []
+    for name, ahead in (("plain", False), ("ahead", True)):
+        monkeypatch.setattr(loop, "batches_of", partial(batches_of, ahead=ahead))
+        run = tunesmith.train(parse_recipe(recipe | {"output": str(tmp_path / name)}))
+        weights.append((run.model_folder / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+    assert not threads()

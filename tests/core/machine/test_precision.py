@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from tunesmith.training import precision
-from tunesmith.training.precision import choose_precision
+from tunesmith.machine import precision
+from tunesmith.machine.precision import choose_precision
 
 CPU = torch.device("cpu")
 MODEL = nn.Sequential(nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, 8))

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 
-from tunesmith.training import machine
-from tunesmith.training.machine import Room, machine_memory, peak_bytes, reset_peak, room_on
+from tunesmith.machine import memory as machine
+from tunesmith.machine.memory import Room, machine_memory, peak_bytes, reset_peak, room_on
 
 CPU = torch.device("cpu")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
