@@ -14,6 +14,14 @@
     ├── OutputError          the output folder cannot be written
     ├── RunError             a run folder is locked, foreign, or cannot be resumed
     ├── TooLargeError        the job needs more memory than there is, and was not started
+    ├── RequestError         a request to an engine asks for something that it cannot do
+    ├── RefusedError         the engine takes no request now; the same request may be answered later
+    │   ├── BusyError            its queue is full
+    │   └── DrainingError        it is about to stop
+    ├── ParityError          what was exported does not answer as the model it was made from
+    ├── UnfinishedError      a request ended before its answer was whole
+    │   ├── CancelledError       somebody cancelled it
+    │   └── DeadlineError        its time was up
     └── TrainingError        the job started and could not go on
         ├── NonFiniteLossError   the loss became NaN or infinite
         ├── OutOfMemoryError     the memory was used up; the last checkpoint is whole
@@ -30,7 +38,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
+    "BusyError",
+    "CancelledError",
     "DataError",
+    "DeadlineError",
+    "DrainingError",
     "ModelError",
     "NonFiniteLossError",
     "NotFoundError",
@@ -38,14 +50,18 @@ __all__ = [
     "Origin",
     "OutOfMemoryError",
     "OutputError",
+    "ParityError",
     "PluginError",
     "Problem",
     "RecipeError",
+    "RefusedError",
+    "RequestError",
     "RunError",
     "StoppedError",
     "TooLargeError",
     "TrainingError",
     "TunesmithError",
+    "UnfinishedError",
 ]
 
 
@@ -185,6 +201,64 @@ class TooLargeError(TunesmithError):
     """The job needs clearly more memory than there is. It was not started."""
 
     exit_code: ClassVar[int] = 4
+
+
+class RequestError(TunesmithError, ValueError):
+    """A request asks for something that the engine or its model cannot do. ``parameter`` names which part of it."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        parameter: str | None = None,
+        given: object = None,
+        expected: object = None,
+        fix: str | Sequence[str] | None = None,
+    ) -> None:
+        self.parameter = parameter
+        super().__init__(what, given=given, expected=expected, fix=fix)
+
+
+class RefusedError(TunesmithError):
+    """An engine takes no request now. Nothing was computed; the same request may be answered later."""
+
+
+class BusyError(RefusedError):
+    """The queue is full. ``retry_after`` is a guess, in seconds, of when there will be room."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        retry_after: float,
+        given: object = None,
+        expected: object = None,
+        fix: str | Sequence[str] | None = None,
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(what, given=given, expected=expected, fix=fix)
+
+
+class DrainingError(RefusedError):
+    """The engine finishes what it has begun and takes nothing new."""
+
+
+class ParityError(TunesmithError):
+    """What was exported does not answer as the model it was made from. It was not kept."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class UnfinishedError(TunesmithError):
+    """A request ended before its answer was whole."""
+
+
+class CancelledError(UnfinishedError):
+    """Somebody cancelled the request: its caller, or the engine being closed."""
+
+
+class DeadlineError(UnfinishedError):
+    """The request was given a time, and the time was up."""
 
 
 class TrainingError(TunesmithError):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Answering: the ``Engine`` protocol, the native engine, and ``Model``, a trained model ready for use.
+"""Answering: the ``Engine`` protocol, the native engines, and ``Model``, a trained model ready for use.
 
 Importing this package loads neither torch nor transformers; the heavy names are resolved on first use (PEP 562).
 """
@@ -10,20 +10,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunesmith._lazy import lazy_names
-from tunesmith.engine.requests import Engine, GenerateRequest, Sampling, Token
+from tunesmith.engine.answers import Choice, Embeddings, Generation, Predictions, Ranking, Token, TokenScore, Usage
+from tunesmith.engine.protocol import Engine, EngineInfo, EngineStats
+from tunesmith.engine.requests import (
+    Constraint,
+    EmbedRequest,
+    GenerateRequest,
+    PredictRequest,
+    RankRequest,
+    Sampling,
+)
+from tunesmith.engine.stream import Stream
 
 if TYPE_CHECKING:
     from tunesmith.engine.model import Model, load
-    from tunesmith.engine.native import NativeEngine
+    from tunesmith.engine.opening import open_engine
 
-__all__ = ["Engine", "GenerateRequest", "Model", "NativeEngine", "Sampling", "Token", "load"]
+__all__ = [
+    "Choice",
+    "Constraint",
+    "EmbedRequest",
+    "Embeddings",
+    "Engine",
+    "EngineInfo",
+    "EngineStats",
+    "GenerateRequest",
+    "Generation",
+    "Model",
+    "PredictRequest",
+    "Predictions",
+    "RankRequest",
+    "Ranking",
+    "Sampling",
+    "Stream",
+    "Token",
+    "TokenScore",
+    "Usage",
+    "load",
+    "open_engine",
+]
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "Model": "tunesmith.engine.model",
-            "NativeEngine": "tunesmith.engine.native",
             "load": "tunesmith.engine.model",
+            "open_engine": "tunesmith.engine.opening",
         },
     )

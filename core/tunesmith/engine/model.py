@@ -16,10 +16,11 @@ import torch
 from torch import nn
 
 from tunesmith.data.rows import Row
+from tunesmith.engine.answers import Token
 from tunesmith.engine.inputs import check_prompt, parse_inputs, prompt_of
 from tunesmith.engine.items import TOKENS_PER_BATCH, run_items
 from tunesmith.engine.native import NativeEngine
-from tunesmith.engine.requests import GenerateRequest, Sampling, Token
+from tunesmith.engine.requests import GenerateRequest, Sampling
 from tunesmith.engine.sampling import settle_sampling
 from tunesmith.errors import DataError, ModelError, Problem
 from tunesmith.tasks.base import Encoded, Task

@@ -11,10 +11,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from tunesmith.engine.answers import Token
 from tunesmith.engine.batched import TokenAnswer, greedy_answers
 from tunesmith.engine.decoding import Continuing, Decoding, Translating
 from tunesmith.engine.detokenize import Detokenizer, StopStrings, continuation
-from tunesmith.engine.requests import GenerateRequest, Token
+from tunesmith.engine.requests import GenerateRequest
 from tunesmith.engine.sampling import Sampler
 from tunesmith.errors import ModelError
 from tunesmith.tasks.base import Task
@@ -60,6 +61,8 @@ class NativeEngine:
     def generate(self, request: GenerateRequest) -> Iterator[Token]:
         """The answer, token by token. The request is checked here, before the first token is asked for.
 
+        Its prompt is token ids, and it has no choices, constraint, tools or adapter.
+
         Closing the iterator cancels the request.
 
         Raises:
@@ -67,9 +70,12 @@ class NativeEngine:
             ValueError: a prompt token that is not in the vocabulary.
             RuntimeError: the engine is closed.
         """
-        self._refuse_unknown(request.prompt)
-        self.check(request.prompt, request.max_new_tokens)
-        return self._tokens(request)
+        prompt = cast("tuple[int, ...]", request.prompt)
+        self._refuse_unknown(prompt)
+        room = self.room(len(prompt))
+        most = request.max_new_tokens or (room if room is not None and room > 0 else 1)
+        self.check(prompt, most)
+        return self._tokens(request, prompt, most)
 
     def answers(
         self,
@@ -162,16 +168,18 @@ class NativeEngine:
         model = self._model_or_raise()
         return Translating(model, prompts, self._start) if self._start else Continuing(model, prompts)
 
-    def _tokens(self, request: GenerateRequest) -> Iterator[Token]:
-        decoding = self._begin([request.prompt])
-        sampler = Sampler(request.sampling)
-        text, stops = Detokenizer(self._tokenizer, self._start or request.prompt), StopStrings(request.stop_strings)
+    def _tokens(self, request: GenerateRequest, prompt: tuple[int, ...], most: int) -> Iterator[Token]:
+        decoding = self._begin([prompt])
+        sampler = Sampler(request.sampling, prompt)
+        text, stops = Detokenizer(self._tokenizer, self._start or prompt), StopStrings(request.stop_strings)
+        stop_tokens = request.stop_tokens or frozenset()
         token: int | None = None
-        for made in range(1, request.max_new_tokens + 1):
+        for made in range(1, most + 1):
             token, logprob = self._step(decoding, token, sampler)
-            ended = token in request.stop_tokens
+            sampler.accept(token)
+            ended = token in stop_tokens
             piece, found = stops.push(text.flush() if ended else text.push(token))
-            last = ended or made == request.max_new_tokens
+            last = ended or made == most
             if last and not found:
                 rest, found = ("", False) if ended else stops.push(text.flush())
                 piece += rest if found else rest + stops.flush()

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.engine.inputs import prompt_of
-from tunesmith.engine.requests import Engine, GenerateRequest, Sampling
+from tunesmith.engine.native import NativeEngine
+from tunesmith.engine.requests import GenerateRequest, Sampling
 from tunesmith.tasks.base import Task
 from tunesmith.tasks.sections import Text
 
@@ -24,7 +25,7 @@ _LONG = 2000  # characters
 
 
 def sample_texts(
-    engine: Engine,
+    engine: NativeEngine,
     task: Task[Any, Any],
     examples: Sequence[Any],
     *,

@@ -177,10 +177,12 @@ class Chat(LanguageModel[Conversation]):
         targets = int(supervised.sum())
         return Encoded({"input_ids": ids, "supervised": supervised}, length=len(ids) - 1, targets=targets, row=row)
 
-    def prompt_tokens(self, prompt: str | Sequence[Message | Mapping[str, Any]]) -> list[int]:
-        """Messages, or one question as text, up to where the answer begins."""
+    def prompt_tokens(
+        self, prompt: str | Sequence[Message | Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> list[int]:
+        """Messages, or one question as text, up to where the answer begins; with descriptions of tools, if any."""
         messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
-        return self.template.prompt_tokens(messages)
+        return self.template.prompt_tokens(messages, tools)
 
     def reference(self, example: Conversation) -> str | None:
         """The last answer, where the conversation ends with one in words."""

@@ -42,6 +42,7 @@ token in most vocabularies, and the prompt that ends with it would never have be
 _GENERATION = re.compile(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}")
 _MARK = "\ufdd0"  # a code point that Unicode keeps out of text for such uses
 _MARKS = re.compile(_MARK)
+_SAID = re.compile(rf"{_MARK}(\d+){_MARK}")
 _PROBE = (Message("user", "Which color is the sky?"), Message("assistant", "Blue"))
 
 
@@ -95,7 +96,12 @@ class ChatTemplate:
         return self._render_text(messages, self.template, prompt=prompt)
 
     def _render_text(
-        self, messages: Sequence[Message | Mapping[str, Any]], template: str, *, prompt: bool = False
+        self,
+        messages: Sequence[Message | Mapping[str, Any]],
+        template: str,
+        *,
+        prompt: bool = False,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> str:
         from jinja2 import TemplateError
 
@@ -103,6 +109,7 @@ class ChatTemplate:
             rendered: str = self.tokenizer.apply_chat_template(
                 [_plain(message) for message in messages],
                 chat_template=template,
+                tools=list(tools) or None,
                 tokenize=False,
                 add_generation_prompt=prompt,
             )
@@ -119,9 +126,44 @@ class ChatTemplate:
             ) from error
         return rendered
 
-    def prompt_tokens(self, messages: Sequence[Message | Mapping[str, Any]]) -> list[int]:
-        """The tokens an answer to these messages goes on from."""
-        ids: list[int] = self._tokens(self.text(messages, prompt=True))[0]
+    @property
+    def takes_tools(self) -> bool:
+        """Whether the template writes descriptions of tools."""
+        return "tools" in self.template
+
+    def prompt_tokens(
+        self, messages: Sequence[Message | Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> list[int]:
+        """The tokens an answer to these messages goes on from.
+
+        Where somebody says the text of a special token, it stays text: only the template speaks in special tokens.
+
+        Args:
+            messages: so far.
+            tools: descriptions of functions, for templates that write them.
+
+        Raises:
+            ModelError: the template refuses them.
+        """
+        plain = [_plain(message) for message in messages]
+        said = {
+            number: content for number, message in enumerate(plain) if self._is_reserved(content := message["content"])
+        }
+        for number in said:
+            plain[number]["content"] = f"{_MARK}{number}{_MARK}"
+        ids: list[int] = []
+        for place, part in enumerate(_SAID.split(self._render_text(plain, self.template, prompt=True, tools=tools))):
+            ids += self._literal(said[int(part)]) if place % 2 else self._tokens(part)[0]
+        return ids
+
+    def _is_reserved(self, content: object) -> bool:
+        return isinstance(content, str) and self._reserved.search(content) is not None
+
+    def _literal(self, text: str) -> list[int]:
+        """Tokens of a text in which nothing is a special token."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)[
+            "input_ids"
+        ]
         return ids
 
     def reserved_text(self, messages: Sequence[Message]) -> bool:

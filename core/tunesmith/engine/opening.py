@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Which engine a model gets, in which arithmetic, and how much memory for answers under way."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from tunesmith.engine.decoder import Decoder
+from tunesmith.engine.generating import GeneratingEngine
+from tunesmith.engine.keys_values import bytes_per_token
+from tunesmith.engine.model import Model, load
+from tunesmith.engine.protocol import Engine
+from tunesmith.engine.rendering import Rendering
+from tunesmith.engine.rows import RowsEngine
+from tunesmith.engine.sequential import SequentialEngine
+from tunesmith.engine.writing import Limits
+from tunesmith.errors import ModelError, TooLargeError
+from tunesmith.machine.memory import room_on
+from tunesmith.machine.precision import choose_precision
+
+if TYPE_CHECKING:
+    from tunesmith.registry import Registry
+
+__all__ = ["Weights", "open_engine"]
+
+Weights = Literal["auto", "fp32", "bf16", "int8"]
+
+_SHARE = 0.6
+"""Of the free memory, for keys and values: steps need some, and others do."""
+
+_log = logging.getLogger(__name__)
+
+
+def open_engine(
+    name_or_path: str | Path,
+    *,
+    name: str | None = None,
+    device: str = "auto",
+    weights: Weights = "auto",
+    slots: int = 8,
+    context: int | None = None,
+    waiting: int = 128,
+    prompt_tokens: int = 512,
+    registry: Registry | None = None,
+) -> Engine:
+    """An engine for a run, a model folder, a named model or a hub id.
+
+    Llama-like decoders answer many requests in every step; other models that write take turns; models that answer rows
+    compute rows of all requests together.
+
+    Args:
+        name_or_path: which model.
+        name: as clients ask for it. Default: the last part of ``name_or_path``.
+        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        weights: ``fp32``; ``bf16``; ``int8``: linear layers of Llama-like decoders on a processor in 8 bits, the rest
+            in fp32; ``auto``: bf16 where this machine computes it faster, else fp32.
+        slots: answers under way at once; fewer where the memory does not hold so many.
+        context: longest prompt and answer together, in tokens. Default: what the model allows.
+        waiting: requests in the queue at most.
+        prompt_tokens: of prompts, read in one step.
+        registry: where named models and tasks are looked up. Default: the process's registry.
+
+    Raises:
+        ModelError: the model cannot be used, or not with such weights.
+        TooLargeError: the memory does not hold a single answer.
+    """
+    model = load(name_or_path, device=device, registry=registry)
+    name = name or Path(str(name_or_path)).name
+    limits = Limits(slots=slots, context=context, waiting=waiting, prompt_tokens=prompt_tokens)
+    _convert(model, weights)
+    if not model.definition.generates:
+        return RowsEngine(
+            model.definition, model.module, lock=model.lock, name=name, task_name=model.task, waiting=waiting
+        )
+    vocabulary = int(model.module.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    rendering = Rendering(model.definition, vocabulary=vocabulary, lock=model.lock)
+    decoder = Decoder.of(model.module)
+    if decoder is None:
+        _refuse_int8(weights, name, "its layers are not those of a Llama-like decoder")
+        return SequentialEngine(model.module, rendering, name=name, task=model.task, limits=limits)
+    if weights == "int8":
+        if decoder.device.type != "cpu":
+            _refuse_int8(weights, name, "it is on a GPU")
+        decoder.hold_in_8_bits()
+    limits = _fitting(decoder, limits, name)
+    return GeneratingEngine(decoder, rendering, name=name, task=model.task, limits=limits)
+
+
+def _convert(model: Model, weights: Weights) -> None:
+    wanted = "fp32" if weights == "int8" else weights
+    precision = choose_precision(wanted, model.module, model.device)
+    _log.info("%s: %s, %s", model.name, precision.name, precision.reason)
+    if precision.name == "bf16":
+        model.module.to(torch.bfloat16)
+
+
+def _refuse_int8(weights: Weights, name: str, reason: str) -> None:
+    if weights == "int8":
+        raise ModelError(
+            f"{name} cannot be held in 8 bits",
+            given=reason,
+            expected="a Llama-like decoder on a processor",
+            fix="leave weights at auto",
+        )
+
+
+def _fitting(decoder: Decoder, limits: Limits, name: str) -> Limits:
+    """Fewer slots where the memory does not hold all of them."""
+    room = room_on(decoder.device)
+    if room is None:
+        return limits
+    context = min(decoder.shape.context, limits.context or decoder.shape.context)
+    each = context * bytes_per_token(decoder.shape, decoder.dtype)
+    fit = int(_SHARE * room.free // each)
+    if fit < 1:
+        raise TooLargeError(
+            f"the memory does not hold one answer of {name}",
+            given=f"{each / 1e9:.1f} GB for {context:,} tokens; {room.free / 1e9:.1f} GB are free of {room.limit}",
+            expected=f"an answer within {_SHARE:.0%} of what is free",
+            fix=(
+                "give a smaller context",
+                "hold the weights in fewer bits (weights: int8, or bf16)",
+                "end other programs",
+            ),
+        )
+    if fit < limits.slots:
+        _log.warning("%s: %d answers at once instead of %d: the memory holds no more", name, fit, limits.slots)
+    return replace(limits, slots=min(fit, limits.slots))

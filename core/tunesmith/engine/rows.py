@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The native engine for models that answer rows: labels, entities, spans, scores, numbers, vectors.
+
+Rows of all requests under way are computed together, in batches of like length; each request has its share of every
+batch, so that a long list holds nobody up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from tunesmith.engine.answers import Embeddings, Predictions, Ranking, Usage
+from tunesmith.engine.inputs import parse_inputs
+from tunesmith.engine.protocol import EngineInfo
+from tunesmith.engine.requests import EmbedRequest, PredictRequest, RankRequest, Request
+from tunesmith.engine.stream import Stream
+from tunesmith.engine.threaded import ThreadedEngine, Work
+from tunesmith.errors import DataError, RequestError
+from tunesmith.tasks.base import Encoded, Task
+
+__all__ = ["RowsEngine"]
+
+_TOKENS = 2048
+"""Of a batch, padding included."""
+
+
+class _Reading(Work):
+    """Rows that were taken.
+
+    Attributes:
+        left: items to compute, shortest first, each with its place among the request's items.
+        outputs: what came out, by place.
+        answer: makes the whole answer of the outputs.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Encoded],
+        answer: Callable[[list[Any]], Any],
+        stream: Stream,
+        timeout: float | None,
+    ) -> None:
+        super().__init__(stream, timeout)
+        order = sorted(range(len(items)), key=lambda place: items[place].length)
+        self.left = deque((place, items[place]) for place in order)
+        self.outputs: list[Any] = [None] * len(items)
+        self.answer = answer
+        self.tokens = sum(item.length for item in items)
+
+
+class RowsEngine(ThreadedEngine[_Reading]):
+    """An ``Engine`` over a task that answers rows.
+
+    Args:
+        task: restored.
+        module: its network, in evaluation mode.
+        lock: held while the task reads and encodes rows, and while it computes.
+        name: of the model, as clients ask for it.
+        task_name: e.g. ``text-classification``.
+        waiting: requests in the queue at most.
+    """
+
+    def __init__(
+        self, task: Task[Any, Any], module: nn.Module, *, lock: Any, name: str, task_name: str, waiting: int
+    ) -> None:
+        self._task = task
+        self._module = module.eval()
+        self._device = next(iter(module.parameters())).device
+        self._lock = lock
+        labels = getattr(task, "labels", ())
+        kinds = {"predict", *({"embed", "rank"} if task_name == "embedding" else ())}
+        kinds |= {"rank"} if task_name == "reward" else set()
+        super().__init__(
+            EngineInfo(
+                name=name,
+                task=task_name,
+                kinds=frozenset(kinds),
+                labels=tuple(str(label) for label in labels) if isinstance(labels, (list, tuple)) else (),
+                created=int(time.time()),
+            ),
+            waiting=waiting,
+        )
+        self._thread.start()
+
+    # ---- taking requests -------------------------------------------------------------------------
+
+    def _take(self, request: Request, stream: Stream, timeout: float | None) -> _Reading:
+        adapter = getattr(request, "adapter", None)
+        if adapter is not None:
+            raise self._no_adapters(adapter)
+        if isinstance(request, PredictRequest):
+            return self._predicting(request, stream, timeout)
+        if isinstance(request, EmbedRequest) and "embed" in self._info.kinds:
+            return self._embedding(request, stream, timeout)
+        if isinstance(request, RankRequest) and "rank" in self._info.kinds:
+            return self._ranking(request, stream, timeout)
+        raise self._refuse_kind(request)
+
+    def _predicting(self, request: PredictRequest, stream: Stream, timeout: float | None) -> _Reading:
+        examples, items = self._read(list(request.rows), "rows")
+
+        def answer(outputs: list[Any]) -> Predictions:
+            by_row: list[list[Any]] = [[] for _ in examples]
+            for item, output in zip(items, outputs, strict=True):
+                by_row[item.row].append(output)
+            rows = [self._task.answer_row(parts, example) for parts, example in zip(by_row, examples, strict=True)]
+            return Predictions(tuple(rows), _usage(items))
+
+        return _Reading(items, answer, stream, timeout)
+
+    def _embedding(self, request: EmbedRequest, stream: Stream, timeout: float | None) -> _Reading:
+        if not all(isinstance(text, str) for text in request.texts):
+            raise RequestError(
+                "this model makes vectors of texts",
+                parameter="texts",
+                given="token ids",
+                expected="texts",
+                fix="send the texts themselves",
+            )
+        _, items = self._read(list(request.texts), "texts")
+
+        def answer(outputs: list[Any]) -> Embeddings:
+            return Embeddings(np.stack([output.anchor for output in outputs]), _usage(items))
+
+        return _Reading(items, answer, stream, timeout)
+
+    def _ranking(self, request: RankRequest, stream: Stream, timeout: float | None) -> _Reading:
+        if self._info.task == "reward":
+            rows: list[Any] = [{"prompt": request.query, "completion": document} for document in request.documents]
+        else:
+            rows = [request.query, *request.documents]
+        _, items = self._read(rows, "documents")
+
+        def answer(outputs: list[Any]) -> Ranking:
+            if self._info.task == "reward":
+                scores = [float(self._task.answer(output)["score"]) for output in outputs]
+            else:
+                query, *documents = (output.anchor for output in outputs)
+                scores = [float(document @ query) for document in documents]
+            return Ranking(tuple(scores), _usage(items))
+
+        return _Reading(items, answer, stream, timeout)
+
+    def _read(self, rows: list[Any], parameter: str) -> tuple[list[Any], list[Encoded]]:
+        """Rows as examples and as numbers.
+
+        Raises:
+            RequestError: they cannot be read; names every one.
+        """
+        if not rows:
+            raise RequestError("there is nothing to answer", parameter=parameter, given="none", expected="at least one")
+        try:
+            with self._lock:
+                examples = parse_inputs(self._task, rows)
+                items = self._task.encode_all(examples)
+        except (DataError, TypeError) as error:
+            raise RequestError(
+                f"{parameter} cannot be read",
+                parameter=parameter,
+                given=str(error).replace("\n", "; "),
+                expected=f"what a model of the task {self._info.task} reads",
+            ) from error
+        missing = sorted(set(range(len(rows))) - {item.row for item in items})
+        if missing:
+            raise RequestError(
+                f"{parameter} are longer than the model reads",
+                parameter=parameter,
+                given=", ".join(f"number {row}" for row in missing[:5]),
+                expected=f"at most {getattr(self._task, 'max_length', 'so many')} tokens each",
+                fix="shorten them or leave them out",
+            )
+        return examples, items
+
+    # ---- computing -------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        while self._waiting:
+            work = self._waiting.popleft()
+            self._running.append(work)
+            self._counts.prompt_tokens += work.tokens
+
+    def _step(self) -> None:
+        batch = self._batch()
+        if batch:
+            inputs = self._task.collate([item for _, _, item in batch]).to(self._device)
+            with self._lock:
+                outputs = self._task.outputs(self._module, inputs)
+            for (work, place, _), output in zip(batch, outputs, strict=True):
+                work.outputs[place] = output
+        for work in [work for work in self._running if not work.left]:
+            self._finish(work, work.answer(work.outputs))
+
+    def _batch(self) -> list[tuple[_Reading, int, Encoded]]:
+        """Some items of every request under way."""
+        rows = self._task.default_rows_per_batch
+        works = [work for work in self._running if work.left]
+        budget = max(1, (rows or _TOKENS) // max(1, len(works)))
+        batch: list[tuple[_Reading, int, Encoded]] = []
+        for work in works:
+            taken = 0
+            while work.left and (taken == 0 or taken + (1 if rows else work.left[0][1].length) <= budget):
+                place, item = work.left.popleft()
+                batch.append((work, place, item))
+                taken += 1 if rows else item.length
+        return batch
+
+    def _leave(self, work: _Reading) -> None:
+        work.left.clear()
+
+
+def _usage(items: Sequence[Encoded]) -> Usage:
+    return Usage(sum(item.length for item in items))

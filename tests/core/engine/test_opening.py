@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Which engine a model gets, and what it gets to work with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tunesmith.engine import open_engine, opening
+from tunesmith.engine.generating import GeneratingEngine
+from tunesmith.errors import ModelError, TooLargeError
+from tunesmith.machine.memory import Room
+from tunesmith.testing import tiny_llama, tiny_t5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama(tmp_path_factory.mktemp("llama") / "little")
+
+
+def test_names(folder: Path) -> None:
+    for asked, name in ((None, "little"), ("mine", "mine")):
+        engine = open_engine(folder, name=asked)
+        engine.close()
+        assert engine.info.name == name
+        assert engine.info.task == "chat"
+
+
+@pytest.mark.parametrize(("weights", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_weights(folder: Path, weights: opening.Weights, dtype: torch.dtype) -> None:
+    engine = open_engine(folder, weights=weights)
+    engine.close()
+    assert isinstance(engine, GeneratingEngine)
+    assert engine._decoder.dtype == dtype
+    assert engine._memory.keys[0].dtype == dtype
+
+
+def test_context_and_slots_are_what_was_asked(folder: Path) -> None:
+    engine = open_engine(folder, slots=3, context=40)
+    engine.close()
+    stats = engine.stats()
+    assert engine.info.context == 40
+    assert (stats.slots, stats.cache_tokens) == (3, 120)
+
+
+def test_the_context_is_never_more_than_the_models(folder: Path) -> None:
+    engine = open_engine(folder, context=100_000)
+    engine.close()
+    assert engine.info.context == 128
+
+
+def test_little_memory_means_fewer_slots_and_a_word(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = open_engine(folder, slots=8)
+    engine.close()
+    assert isinstance(engine, GeneratingEngine)
+    each = sum(store[:1].nbytes for store in (*engine._memory.keys, *engine._memory.values))
+    room = Room(used=0, free=int(2.5 * each / 0.6), limit="the memory limit of this container")
+    monkeypatch.setattr(opening, "room_on", lambda device: room)
+    small = open_engine(folder, slots=8)
+    small.close()
+    assert small.stats().slots == 2
+    assert "2 answers at once instead of 8: the memory holds no more" in caplog.text
+
+
+def test_too_little_memory_is_an_error_with_ways_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(used=0, free=1000, limit="the memory limit of this container")
+    monkeypatch.setattr(opening, "room_on", lambda device: room)
+    with pytest.raises(TooLargeError, match="does not hold one answer of little") as caught:
+        open_engine(folder)
+    assert "the memory limit of this container" in str(caught.value)
+    assert "give a smaller context" in str(caught.value)
+
+
+def test_8_bits_are_for_decoders_only(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be held in 8 bits") as caught:
+        open_engine(tiny_t5(tmp_path), weights="int8")
+    assert "leave weights at auto" in str(caught.value)
