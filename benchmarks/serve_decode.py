@@ -134,14 +134,16 @@ def ours(options: argparse.Namespace, folder: Path, weights: Any) -> dict[str, f
         stream.result()
     seconds = time.perf_counter() - began
     engine.close()
-    decoder: Any = engine._decoder  # type: ignore[attr-defined]
-    linear = [part for layer in decoder._layers for part in (layer.qkv, layer.out, layer.gate_up, layer.down)]
-    size = sum(one.weight.nbytes for one in (*linear, decoder._output))
+    size = engine._decoder.nbytes  # type: ignore[attr-defined]
     return figures((options.tokens - 1) * options.streams, seconds, began - start, size, options.streams)
 
 
 def tunesmith_fp32(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     return ours(options, folder, "fp32")
+
+
+def tunesmith_fp16(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    return ours(options, folder, "fp16")
 
 
 def tunesmith_bf16(options: argparse.Namespace, folder: Path) -> dict[str, float]:
@@ -180,6 +182,7 @@ def main() -> None:
     options = parser.parse_args()
     contenders = {
         "tunesmith, fp32": tunesmith_fp32,
+        "tunesmith, fp16": tunesmith_fp16,
         "tunesmith, bf16": tunesmith_bf16,
         "tunesmith, 8 bits": tunesmith_int8,
         "transformers": transformers_generate,

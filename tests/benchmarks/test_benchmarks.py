@@ -90,3 +90,11 @@ def test_the_ablation_leaves_paths_out(root, tmp_path):
     assert "rate to that of all paths" in printed
     assert result["median"].keys() == set(names)
     assert all(figures["steps"] == 2 for figures in result["median"].values())
+
+
+def test_the_contest_of_answers_runs_a_few_tokens(root, tmp_path):
+    arguments = ["--shape", "tiny", "--tokens", "4", "--streams", "2", "--only", "tunesmith, fp32", "transformers"]
+    printed, result = run(root, tmp_path, "serve_decode.py", *arguments)
+    assert "| transformers " in printed
+    for figures in result["median"].values():
+        assert min(figures["tokens_per_second"], figures["first_ms"], figures["share"]) > 0

@@ -37,6 +37,11 @@ class Int8Linear:
         bias: torch.Tensor | None = linear.bias
         self.bias = None if bias is None else bias.detach()
 
+    @property
+    def nbytes(self) -> int:
+        """Of the weights."""
+        return self.weight.nbytes
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(N, I) to (N, O), in the dtype of ``x``."""
         result = torch._weight_int8pack_mm(x.contiguous(), self.weight, self.scale)

@@ -24,6 +24,8 @@ from transformers import (
 from tunesmith.engine import attending as attending_file
 from tunesmith.engine.attending import Attending
 from tunesmith.engine.decoder import Decoder
+from tunesmith.engine.fp16 import Fp16Linear, fp16_works
+from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.keys_values import KeysValues, bytes_per_token
 
 SIZES: dict[str, Any] = {
@@ -145,17 +147,36 @@ def test_bf16_is_near() -> None:
     assert (got - logits(model, SEQUENCES[0])).abs().max() < 0.1
 
 
-def test_8_bits_are_near_and_a_quarter_of_the_size() -> None:
-    model = make("qwen3")
-    expected = logits(model, SEQUENCES[0])
-    decoder = Decoder.of(model)
-    assert decoder is not None
-    decoder.hold_in_8_bits()
-    got = run(decoder, KeysValues.of(decoder, slots=1, capacity=32), [(0, 0, SEQUENCES[0])])
-    assert (got - expected).abs().max() < 0.05 * expected.abs().max()
-    assert not torch.equal(got, expected)
-    layer = decoder._layers[0].down
-    assert layer.weight.dtype == torch.int8
+@pytest.mark.parametrize(
+    ("make_linear", "share", "tolerance"),
+    [
+        (Int8Linear, 4, 0.05),
+        pytest.param(
+            Fp16Linear, 2, 0.002, marks=pytest.mark.skipif(not fp16_works(), reason="PyTorch has no fp16 products here")
+        ),
+    ],
+)
+def test_fewer_bits_are_near_and_smaller(make_linear: Any, share: int, tolerance: float) -> None:
+    for name in ("qwen3", "llama-biases"):
+        model = make(name)
+        expected = logits(model, SEQUENCES[0])
+        decoder = Decoder.of(model)
+        assert decoder is not None
+        before = decoder.nbytes
+        decoder.hold_as(make_linear)
+        got = run(decoder, KeysValues.of(decoder, slots=1, capacity=32), [(0, 0, SEQUENCES[0])])
+        assert (got - expected).abs().max() < tolerance * expected.abs().max()
+        assert not torch.equal(got, expected)
+        assert decoder.nbytes == before // share
+        with pytest.raises(TypeError, match="exchanged before"):
+            decoder.hold_as(make_linear)
+
+
+def test_weights_that_fp16_does_not_hold() -> None:
+    linear = torch.nn.Linear(4, 4)
+    torch.nn.init.constant_(linear.weight, 1e6)
+    with pytest.raises(OverflowError, match="larger than 65504"):
+        Fp16Linear(linear)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from tunesmith.engine import open_engine, opening
+from tunesmith.engine.fp16 import Fp16Linear, fp16_works
 from tunesmith.engine.generating import GeneratingEngine
+from tunesmith.engine.int8 import Int8Linear
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import Room
+from tunesmith.machine.precision import Precision
 from tunesmith.testing import tiny_llama, tiny_t5
 
 
@@ -76,7 +79,18 @@ def test_too_little_memory_is_an_error_with_ways_out(folder: Path, monkeypatch: 
     assert "give a smaller context" in str(caught.value)
 
 
-def test_8_bits_are_for_decoders_only(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be held in 8 bits") as caught:
-        open_engine(tiny_t5(tmp_path), weights="int8")
+@pytest.mark.skipif(not fp16_works(), reason="PyTorch has no fp16 products here")
+def test_without_bf16_instructions_a_decoder_is_held_in_fp16(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "choose_precision", lambda *_: Precision("fp32", "no bf16 here"))
+    for weights, kind in (("auto", Fp16Linear), ("fp16", Fp16Linear), ("fp32", torch.nn.Linear), ("int8", Int8Linear)):
+        engine = open_engine(folder, weights=weights)  # type: ignore[arg-type]
+        engine.close()
+        assert isinstance(engine, GeneratingEngine)
+        assert isinstance(engine._decoder._output, kind)
+
+
+@pytest.mark.parametrize("weights", ["int8", "fp16"])
+def test_fewer_bits_are_for_decoders_only(tmp_path: Path, weights: opening.Weights) -> None:
+    with pytest.raises(ModelError, match=f"cannot be held in {weights}") as caught:
+        open_engine(tiny_t5(tmp_path), weights=weights)
     assert "leave weights at auto" in str(caught.value)
