@@ -93,7 +93,7 @@ def test_the_ablation_leaves_paths_out(root, tmp_path):
 
 
 def test_the_contest_of_answers_runs_a_few_tokens(root, tmp_path):
-    arguments = ["--shape", "tiny", "--tokens", "4", "--streams", "2", "--only", "tunesmith, fp32", "transformers"]
+    arguments = ["--shape", "tiny", "--tokens", "24", "--streams", "2", "--only", "tunesmith, fp32", "transformers"]
     printed, result = run(root, tmp_path, "serve_decode.py", *arguments)
     assert "| transformers " in printed
     for figures in result["median"].values():
