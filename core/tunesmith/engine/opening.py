@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -25,6 +26,7 @@ from tunesmith.engine.writing import Limits
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import room_on
 from tunesmith.machine.precision import choose_precision
+from tunesmith.registry import get_registry
 
 if TYPE_CHECKING:
     from tunesmith.registry import Registry
@@ -51,7 +53,10 @@ def open_engine(
     prompt_tokens: int = 512,
     registry: Registry | None = None,
 ) -> Engine:
-    """An engine for a run, a model folder, a named model or a hub id.
+    """An engine for a run, a model folder, a named model or a hub id; or another engine by name.
+
+    ``ENGINE:ADDRESS`` asks an engine that a plugin brings, or ``openai:http://HOST:PORT/v1#MODEL`` a server with
+    OpenAI's API; of the arguments below such an engine gets ``name``, ``slots`` and ``waiting``.
 
     Llama-like decoders answer many requests in every step; other models that write take turns; models that answer rows
     compute rows of all requests together.
@@ -73,6 +78,10 @@ def open_engine(
         ModelError: the model cannot be used, or not with such weights.
         TooLargeError: the memory does not hold a single answer.
     """
+    other = _other_engine(str(name_or_path), registry or get_registry())
+    if other is not None:
+        make, address = other
+        return make(address, name=name, slots=slots, waiting=waiting)
     model = load(name_or_path, device=device, registry=registry)
     name = name or Path(str(name_or_path)).name
     limits = Limits(slots=slots, context=context, waiting=waiting, prompt_tokens=prompt_tokens)
@@ -90,6 +99,16 @@ def open_engine(
         return SequentialEngine(model.module, rendering, name=name, task=model.task, limits=limits)
     _hold(decoder, weights, name)
     return GeneratingEngine(decoder, rendering, name=name, task=model.task, limits=_fitting(decoder, limits, name))
+
+
+def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine], str] | None:
+    """What makes the engine that ``ENGINE:ADDRESS`` names, and the address; ``None`` where no engine is named."""
+    engine, colon, address = text.partition(":")
+    names = {name for one in registry.all("engine") for name in (one.spec.name, one.full_name)}
+    if not colon or engine not in names:
+        return None
+    make: Any = registry.load("engine", engine)
+    return make, address
 
 
 def _convert(model: Model, weights: Weights) -> None:

@@ -13,6 +13,7 @@ from tunesmith.engine import open_engine, opening
 from tunesmith.engine.fp16 import Fp16Linear, fp16_works
 from tunesmith.engine.generating import GeneratingEngine
 from tunesmith.engine.int8 import Int8Linear
+from tunesmith.engine.remote import RemoteEngine
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import Room
 from tunesmith.machine.precision import Precision
@@ -94,3 +95,13 @@ def test_fewer_bits_are_for_decoders_only(tmp_path: Path, weights: opening.Weigh
     with pytest.raises(ModelError, match=f"cannot be held in {weights}") as caught:
         open_engine(tiny_t5(tmp_path), weights=weights)
     assert "leave weights at auto" in str(caught.value)
+
+
+def test_another_engine_by_name() -> None:
+    for asked in ("openai:http://127.0.0.1:9/v1#there", "tunesmith/openai:http://127.0.0.1:9/v1#there"):
+        engine = open_engine(asked, slots=3, waiting=7)
+        engine.close()
+        assert isinstance(engine, RemoteEngine)
+        assert (engine.info.name, engine.stats().slots) == ("there", 3)
+    with pytest.raises(ModelError, match="not the address of a model"):
+        open_engine("openai:nowhere")
