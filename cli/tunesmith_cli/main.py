@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The program: run one command, and turn whatever happens into output and an exit code.
 
-Exit codes: 0 done; 1 a bug of ours; 2 wrong usage or input; 3 training could not go on; 130 stopped on
-request (Ctrl-C); 141 whoever read our output went away.
+Exit codes: 0 done; 1 a bug of ours; 2 wrong usage or input; 3 training could not go on, or an export does
+not answer as its model; 130 stopped on request (Ctrl-C); 141 whoever read our output went away.
 """
 
 from __future__ import annotations

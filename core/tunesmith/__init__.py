@@ -19,6 +19,7 @@ from tunesmith._lazy import lazy_names
 if TYPE_CHECKING:
     from tunesmith.engine import Model, load
     from tunesmith.errors import TunesmithError
+    from tunesmith.export import export_model
     from tunesmith.planning import plan
     from tunesmith.recipe import Recipe, parse_recipe, read_recipe
     from tunesmith.runs import Run
@@ -33,6 +34,7 @@ __all__ = [
     "Run",
     "TunesmithError",
     "cross_validate",
+    "export_model",
     "load",
     "parse_recipe",
     "plan",
@@ -54,6 +56,7 @@ if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
             "plan": "tunesmith.planning",
             "read_recipe": "tunesmith.recipe",
             "cross_validate": "tunesmith.studies",
+            "export_model": "tunesmith.export",
             "search": "tunesmith.studies",
             "train": "tunesmith.training",
         },

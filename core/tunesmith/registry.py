@@ -14,14 +14,15 @@ from tunesmith.errors import NotFoundError, PluginError
 
 __all__ = ["Registry", "get_registry"]
 
-_LISTS = {kind: f"tunesmith {kind}s list" for kind in ("task", "reader", "dataset", "model", "metric", "augmentation")}
+_LISTED = ("task", "reader", "dataset", "model", "metric", "augmentation", "exporter")
+_LISTS = {kind: f"tunesmith {kind}s list" for kind in _LISTED}
 
 
 class Registry:
     """Looks things up by kind and name.
 
-    The kinds are ``task reader dataset model strategy engine metric augmentation command``. A full name
-    (``plugin/name``) always resolves; a short name does while one plugin has it.
+    The kinds are ``task reader dataset model strategy engine metric augmentation exporter command``. A full
+    name (``plugin/name``) always resolves; a short name does while one plugin has it.
     """
 
     def __init__(self, host: Host) -> None:

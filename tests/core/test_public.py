@@ -17,6 +17,7 @@ def test_the_public_names():
         "Run",
         "TunesmithError",
         "cross_validate",
+        "export_model",
         "load",
         "parse_recipe",
         "plan",
@@ -29,7 +30,15 @@ def test_the_public_names():
 
 
 @pytest.mark.parametrize(
-    "package", ["tunesmith", "tunesmith.engine", "tunesmith.evaluate", "tunesmith.planning", "tunesmith.testing"]
+    "package",
+    [
+        "tunesmith",
+        "tunesmith.engine",
+        "tunesmith.evaluate",
+        "tunesmith.export",
+        "tunesmith.planning",
+        "tunesmith.testing",
+    ],
 )
 def test_importing_costs_nothing_and_every_name_is_there(package):
     code = f"""

@@ -14,7 +14,7 @@ from tunesmith_cli.settings import Debug, Json, Settings
 if TYPE_CHECKING:
     from tunesmith._plugins import Provided
 
-__all__ = ["augmentations", "datasets", "metrics", "models", "readers", "tasks"]
+__all__ = ["augmentations", "datasets", "exporters", "metrics", "models", "readers", "tasks"]
 
 
 def _catalog(
@@ -109,6 +109,14 @@ metrics = _catalog(
 )
 augmentations = _catalog(
     "augmentation", "Random changes of training rows (data.augment).", {"changes": lambda spec: spec.changes}
+)
+exporters = _catalog(
+    "exporter",
+    "Forms in which a model leaves (`tunesmith export --to`).",
+    {
+        "tasks": lambda spec: ", ".join(spec.tasks) or "all",
+        "quantize": lambda spec: ", ".join(spec.quantize),
+    },
 )
 readers = _catalog(
     "reader", "File formats that can be read.", {"endings": lambda spec: " ".join(spec.suffixes) or "(by name)"}

@@ -10,6 +10,7 @@ from tunesmith.plugin import (
     AugmentationSpec,
     DatasetSpec,
     EngineSpec,
+    ExporterSpec,
     MetricSpec,
     ModelSpec,
     ReaderSpec,
@@ -241,5 +242,40 @@ def tunesmith_augmentations() -> Iterable[AugmentationSpec]:
 def tunesmith_engines() -> Iterable[EngineSpec]:
     """What answers requests."""
     return [
-        EngineSpec(name="native", summary="This package's own engine", target="tunesmith.engine.native:NativeEngine")
+        EngineSpec(
+            name="openai",
+            summary="A server with OpenAI's API: openai:http://HOST:PORT/v1#MODEL",
+            target="tunesmith.engine.remote:RemoteEngine",
+        )
+    ]
+
+
+@hookimpl
+def tunesmith_exporters() -> Iterable[ExporterSpec]:
+    """Forms in which a model leaves."""
+    return [
+        ExporterSpec(
+            name="merged",
+            summary="A folder that transformers and vLLM load as it is; an adapter is merged into its base",
+            target="tunesmith.export.folders:Merged",
+        ),
+        ExporterSpec(
+            name="adapter",
+            summary="A PEFT folder that names the model under it",
+            target="tunesmith.export.folders:Adapter",
+        ),
+        ExporterSpec(
+            name="gguf",
+            summary="A file for llama.cpp, and a Modelfile for Ollama",
+            target="tunesmith.export.gguf_file:Gguf",
+            tasks=("causal-lm", "chat", "preference"),
+            quantize=("int8", "int4"),
+        ),
+        ExporterSpec(
+            name="onnx",
+            summary="A graph for ONNX Runtime, of classifiers and encoders",
+            target="tunesmith.export.onnx_file:Onnx",
+            tasks=("text-classification", "token-classification", "embedding", "image-classification"),
+            quantize=("int8",),
+        ),
     ]

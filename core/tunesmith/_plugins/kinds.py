@@ -12,6 +12,7 @@ from tunesmith.plugin import (
     EngineSpec,
     Evaluated,
     Event,
+    ExporterSpec,
     MetricSpec,
     ModelSpec,
     ReaderSpec,
@@ -35,6 +36,7 @@ PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_engines": EngineSpec,
     "tunesmith_metrics": MetricSpec,
     "tunesmith_augmentations": AugmentationSpec,
+    "tunesmith_exporters": ExporterSpec,
     "tunesmith_commands": CommandSpec,
 }
 """Provide hooks and the spec each must return."""

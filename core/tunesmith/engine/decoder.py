@@ -29,7 +29,7 @@ from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter
 
-__all__ = ["Decoder", "Shape"]
+__all__ = ["Decoder", "Shape", "dtype_name"]
 
 Linear: TypeAlias = "nn.Linear | Fp16Linear | Int8Linear"
 
@@ -91,6 +91,12 @@ class Decoder:
     def dtype(self) -> torch.dtype:
         """Of weights, keys and values."""
         return self._embedding.dtype
+
+    @property
+    def weights(self) -> str:
+        """What linear layers are held in: ``fp32``, ``bf16``, ``fp16`` or ``int8``."""
+        kind = type(self._output)
+        return "int8" if kind is Int8Linear else "fp16" if kind is Fp16Linear else dtype_name(self.dtype)
 
     @property
     def device(self) -> torch.device:
@@ -242,6 +248,11 @@ class Decoder:
             found.append(self.forward(ids[places], places, memory, attending, torch.arange(size, device=self.device)))
             start += size
         return torch.cat(found)
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """As recipes and engines call it."""
+    return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}.get(dtype, str(dtype))
 
 
 def _is_plain(model: nn.Module, base: Any, config: Any) -> bool:

@@ -33,8 +33,15 @@ class GeneratingEngine(WritingEngine):
 
     def __init__(self, decoder: Decoder, rendering: Rendering, *, name: str, task: str, limits: Limits) -> None:
         context = decoder.shape.context
-        features = frozenset({"adapters"})
-        super().__init__(rendering, name=name, task=task, context=context, features=features, limits=limits)
+        super().__init__(
+            rendering,
+            name=name,
+            task=task,
+            context=context,
+            features=frozenset({"adapters"}),
+            weights=decoder.weights,
+            limits=limits,
+        )
         self._decoder = decoder
         self._memory = KeysValues.of(decoder, slots=limits.slots, capacity=self._context or context)
         self._batching = Batching(decoder, self._memory, prompt_tokens=limits.prompt_tokens)

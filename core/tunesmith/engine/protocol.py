@@ -28,6 +28,7 @@ class EngineInfo:
             ``tools``, ``logit_bias``, ``penalties``, ``adapters``, ``token_prompts``.
         context: longest prompt and answer together, in tokens; ``None``: no limit.
         labels: of a classifier.
+        weights: what they are held in: ``fp32``, ``fp16``, ``bf16``, ``int8``; "": not known here.
         created: Unix time, in seconds, of the model's making.
     """
 
@@ -38,6 +39,7 @@ class EngineInfo:
     features: frozenset[str] = frozenset()
     context: int | None = None
     labels: tuple[str, ...] = ()
+    weights: str = ""
     created: int = 0
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from torch import nn
 
 from tunesmith.engine.answers import Embeddings, Predictions, Ranking, Usage
+from tunesmith.engine.decoder import dtype_name
 from tunesmith.engine.inputs import parse_inputs
 from tunesmith.engine.protocol import EngineInfo
 from tunesmith.engine.requests import EmbedRequest, PredictRequest, RankRequest, Request
@@ -83,6 +84,7 @@ class RowsEngine(ThreadedEngine[_Reading]):
                 task=task_name,
                 kinds=frozenset(kinds),
                 labels=tuple(str(label) for label in labels) if isinstance(labels, (list, tuple)) else (),
+                weights=dtype_name(next(module.parameters()).dtype),
                 created=int(time.time()),
             ),
             waiting=waiting,

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tunesmith.engine.continuation import Continuation, Writing
+from tunesmith.engine.decoder import dtype_name
 from tunesmith.engine.decoding import Continuing, Decoding, Translating
 from tunesmith.engine.native import context_of
 from tunesmith.engine.protocol import EngineStats
@@ -34,7 +35,8 @@ class SequentialEngine(WritingEngine):
     """
 
     def __init__(self, model: nn.Module, rendering: Rendering, *, name: str, task: str, limits: Limits) -> None:
-        super().__init__(rendering, name=name, task=task, context=context_of(model), limits=limits)
+        weights = dtype_name(next(model.parameters()).dtype)
+        super().__init__(rendering, name=name, task=task, context=context_of(model), weights=weights, limits=limits)
         self._model: Any = model.eval()
         self._slots = limits.slots
         self._decodings: dict[Continuation, Decoding] = {}

@@ -51,6 +51,7 @@ class WritingEngine(ThreadedEngine[Writing]):
         task: its task.
         context: longest sequence in tokens; ``None``: no limit.
         features: what the engine can do beyond what all of these can.
+        weights: what they are held in.
         limits: what it takes on.
     """
 
@@ -62,6 +63,7 @@ class WritingEngine(ThreadedEngine[Writing]):
         task: str,
         context: int | None,
         features: frozenset[str] = frozenset(),
+        weights: str,
         limits: Limits,
     ) -> None:
         both = [size for size in (context, limits.context) if size is not None]
@@ -74,6 +76,7 @@ class WritingEngine(ThreadedEngine[Writing]):
                 chats=rendering.chats,
                 features=_FEATURES | features | ({"tools"} if rendering.takes_tools else set()),
                 context=self._context,
+                weights=weights,
                 created=int(time.time()),
             ),
             waiting=limits.waiting,

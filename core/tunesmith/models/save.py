@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["save_model"]
 
 _WEIGHT_FILE = re.compile(r"(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?\Z")
+_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _LAST = ("config.json", "adapter_config.json")
 """A folder is a model once it has one of these, so they are put in place last."""
 
@@ -35,7 +36,7 @@ def save_model(
     folder: str | Path,
     tokenizer: PreTrainedTokenizerBase | None = None,
     *,
-    dtype: Literal["fp32", "bf16"] = "fp32",
+    dtype: Literal["fp32", "bf16", "fp16"] = "fp32",
 ) -> None:
     """Save a model with its tokenizer as transformers and peft do: safetensors and JSON.
 
@@ -70,8 +71,8 @@ def save_model(
 
 def _write_model(model: Any, draft: Path, dtype: str) -> None:
     model.save_pretrained(draft, state_dict=_as_dtype(model.state_dict(), dtype))
-    if dtype == "bf16":
-        _edit_json(draft / "config.json", dtype="bfloat16")
+    if dtype != "fp32":
+        _edit_json(draft / "config.json", dtype=_DTYPES[dtype])
 
 
 def _write_adapter(model: Any, draft: Path, dtype: str) -> None:
@@ -103,7 +104,7 @@ def _as_dtype(state: dict[str, Any], dtype: str) -> dict[str, Any]:
             continue
         key = (tensor.data_ptr(), tensor.shape)
         if key not in converted:
-            converted[key] = tensor.to(torch.bfloat16)
+            converted[key] = tensor.to(getattr(torch, _DTYPES[dtype]))
         result[name] = converted[key]
     return result
 

@@ -19,6 +19,7 @@ from tunesmith.plugin.specs import (
     CommandSpec,
     DatasetSpec,
     EngineSpec,
+    ExporterSpec,
     MetricSpec,
     ModelSpec,
     ReaderSpec,
@@ -124,6 +125,17 @@ class Hooks:
             @hookimpl
             def tunesmith_augmentations():
                 return [AugmentationSpec(name="blur", summary="Blur", target="my_plugin.blur:Blur", changes="image")]
+        """
+
+    @_hookspec
+    def tunesmith_exporters(self) -> Iterable[ExporterSpec]:  # type: ignore[empty-body]
+        """Forms in which a model leaves (``tunesmith export --to``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_exporters():
+                return [ExporterSpec(name="coreml", summary="For telephones", target="my_plugin.coreml:CoreMl")]
         """
 
     @_hookspec

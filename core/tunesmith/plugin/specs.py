@@ -17,6 +17,7 @@ __all__ = [
     "CommandSpec",
     "DatasetSpec",
     "EngineSpec",
+    "ExporterSpec",
     "MetricSpec",
     "ModelSpec",
     "ReaderSpec",
@@ -167,7 +168,12 @@ class StrategySpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec(Spec):
-    """What answers requests; the target is a class with the :class:`tunesmith.engine.Engine` protocol."""
+    """What answers requests in the place of the native engines, asked for as ``NAME:ADDRESS`` where a model is named.
+
+    The target is a function ``(address, *, name, slots, waiting) -> Engine`` (:class:`tunesmith.engine.Engine`), or a
+    class. ``name`` is what clients call the model, or None; ``slots`` how many answers may be under way, ``waiting``
+    how many requests may wait.
+    """
 
     kind: ClassVar[str] = "engine"
 
@@ -217,6 +223,29 @@ class AugmentationSpec(Spec):
         Spec.__post_init__(self)
         rule = "changes must be 'image', 'text', or a task's own word in lower-case letters"
         self._check(_fits(NAME_FORM, self.changes), rule, self.changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExporterSpec(Spec):
+    """A form in which a model leaves (``tunesmith export --to NAME``); the target is a class with the
+    :class:`tunesmith.export.Exporter` protocol.
+
+    Attributes:
+        tasks: full or short names of the tasks whose models it can hold; empty: every task.
+        quantize: the precisions it offers beside the stored one, e.g. ``("int8",)``.
+    """
+
+    kind: ClassVar[str] = "exporter"
+
+    tasks: tuple[str, ...] = ()
+    quantize: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        rule = "tasks must be a tuple of names, e.g. ('chat',); empty for every task"
+        self._check(_is_texts(self.tasks) and all(self.tasks), rule, self.tasks)
+        rule = "quantize must be a tuple of names in lower-case letters, e.g. ('int8',)"
+        self._check(_is_texts(self.quantize) and all(map(NAME_FORM.match, self.quantize)), rule, self.quantize)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from tunesmith.runs.hashing import file_digest
 
 __all__ = ["artefact_digests"]
 
-_FILES = ("metrics.jsonl", "report.html")
+_FILES = ("metrics.jsonl", "report.html", "golden.json")
 
 
 def artefact_digests(run: Path) -> dict[str, str]:
-    """``sha256:…`` of the model's files, the records and the report, by their names in the run folder.
+    """``sha256:…`` of the model's files, the records, the report and the golden set, by their names in the run folder.
 
     Checkpoints are not among them: they hold digests of their own. Nor is the recipe: the manifest holds a copy.
 

@@ -9,7 +9,7 @@
       run.lock       held by the process that works on the run
       recipe.yaml    the resolved recipe
       metrics.jsonl  one record a line
-      model/  checkpoints/  report.html
+      model/  checkpoints/  report.html  golden.json
 
 ``run.json`` always holds ``format``, ``status`` (``running``, ``interrupted``, ``finished``, ``failed``),
 ``created``, ``finished`` (UTC, ISO 8601, or null), ``task``, ``method`` and ``model``; the job adds the rest.

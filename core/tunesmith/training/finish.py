@@ -17,11 +17,12 @@ import torch
 from tunesmith.data import Splits
 from tunesmith.engine.native import NativeEngine
 from tunesmith.evaluate import Evaluation, evaluate_items, sample_texts, write_card, write_report
+from tunesmith.evaluate.golden import GOLDEN, golden_set
 from tunesmith.models import find_model_by_name
 from tunesmith.plugin import Evaluated, RunFinished, RunNote
 from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry
-from tunesmith.runs import Run, artefact_digests
+from tunesmith.runs import Run, artefact_digests, atomic_write
 from tunesmith.tasks.base import Encoded, Task
 from tunesmith.tasks.rendering import open_task
 from tunesmith.tasks.sections import Section
@@ -36,7 +37,7 @@ __all__ = ["finish"]
 def finish(
     run: Run, work: Work, progress: Progress, *, before: Mapping[str, Mapping[str, float]], tell: Teller
 ) -> None:
-    """Score the saved model on every held-out split, write report and card, mark the run finished."""
+    """Score the saved model on every held-out split, write golden set, report and card, mark the run finished."""
     registry, recipe, splits = get_registry(), work.recipe, work.splits
     device = torch.device(recipe.train.device)
     task, model = open_task(find_model_by_name(str(run.model_folder), registry), registry)
@@ -72,6 +73,7 @@ def finish(
     sections = _sections(task, model, recipe, evaluations, splits, items)
     shown = next((answers[split] for split in ("test", "validation") if split in answers), None)
     sections += [] if shown is None else [shown.section()]
+    _write_golden(run, task, model, splits)
     write_card(run)
     write_report(run, sections=sections)
     run.update(status="finished", artefacts=artefact_digests(run.path))
@@ -80,6 +82,13 @@ def finish(
             run=str(run.path), status="finished", steps=progress.step, metrics=metrics, seconds=progress.seconds
         )
     )
+
+
+def _write_golden(run: Run, task: Task[Any, Any], model: torch.nn.Module, splits: Splits[Any]) -> None:
+    """What exports and servers of this model are held against."""
+    split = next(name for name in ("test", "validation", "train") if getattr(splits, name))
+    golden = golden_set(task, model, getattr(splits, split), rows_from=split)
+    atomic_write(run.path / GOLDEN, golden.json())
 
 
 def _sections(

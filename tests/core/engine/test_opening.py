@@ -40,6 +40,7 @@ def test_weights(folder: Path, weights: opening.Weights, dtype: torch.dtype) -> 
     assert isinstance(engine, GeneratingEngine)
     assert engine._decoder.dtype == dtype
     assert engine._memory.keys[0].dtype == dtype
+    assert engine.info.weights == weights
 
 
 def test_context_and_slots_are_what_was_asked(folder: Path) -> None:
@@ -88,6 +89,7 @@ def test_without_bf16_instructions_a_decoder_is_held_in_fp16(folder: Path, monke
         engine.close()
         assert isinstance(engine, GeneratingEngine)
         assert isinstance(engine._decoder._output, kind)
+        assert engine.info.weights == ("fp16" if weights == "auto" else weights)
 
 
 @pytest.mark.parametrize("weights", ["int8", "fp16"])

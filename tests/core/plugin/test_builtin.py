@@ -31,7 +31,7 @@ BUILTINS = {
     "dataset": ["support"],
     "model": ["tiny", "llama", "gpt2", "bert", "t5", "cnn", "mlp", "tabular-mlp"],
     "strategy": ["single"],
-    "engine": ["native"],
+    "engine": ["openai"],
     "augmentation": [
         "flip",
         "shift",
@@ -44,6 +44,7 @@ BUILTINS = {
         "typos",
     ],
     "metric": ["exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "number_match"],
+    "exporter": ["merged", "adapter", "gguf", "onnx"],
     "command": [],
 }
 
