@@ -54,7 +54,7 @@ def test_lists_import_nothing_heavy(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["quickstart", "train", "evaluate", "predict", "generate", "chat", "runs", "recipe"]
+    "command", ["quickstart", "train", "evaluate", "predict", "generate", "chat", "serve", "runs", "recipe"]
 )
 def test_the_help_of_a_command_imports_nothing_heavy(command: str) -> None:
     assert not modules_after(command, "--help").intersection(MACHINERY)

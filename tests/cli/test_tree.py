@@ -40,12 +40,19 @@ TREE: dict[str, set[str]] = {
     | {"--stop", "--json"},
     "chat": {"MODEL", "--system", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}
     | {"--quiet", "-q"},
+    "serve": {"MODEL...", "--name", "--adapter", "--host", "--port", "--key-file", "--device", "--weights", "--slots"}
+    | {"--context", "--max-waiting", "--max-requests", "--max-connections", "--max-body-bytes", "--max-prompt-chars"}
+    | {"--max-new-tokens", "--max-choices", "--max-inputs", "--max-seconds", "--drain-seconds", "--no-check"}
+    | {"--no-page"}
+    | {"--quiet", "-q"},
+    "batch": {"MODEL...", "--in", "--out", "--name", "--resume", "--at-once", "--quiet", "-q"},
     "runs": set(),
     "runs list": {"FOLDER", "--json"},
     "runs show": {"RUN", "--json"},
     "runs compare": {"RUN...", "--json"},
     "verify": {"RUN", "--json"},
     "replay": {"RUN", "--out", "--quiet", "-q", "--json"},
+    "export": {"RUN", "--to", "--out", "--quantize", "--check", "--quiet", "-q", "--json"},
     "recipe": set(),
     "recipe new": {"TASK", "--out"},
     "recipe schema": set(),
@@ -61,6 +68,8 @@ TREE: dict[str, set[str]] = {
     "metrics list": {"--json"},
     "augmentations": set(),
     "augmentations list": {"--json"},
+    "exporters": set(),
+    "exporters list": {"--json"},
     "cache": set(),
     "cache list": {"--json"},
     "cache clear": {"--older-than", "--json"},

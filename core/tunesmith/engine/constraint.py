@@ -72,8 +72,10 @@ class Grammars:
             from_tokenizer = import_module("llguidance.hf").from_tokenizer
             self._known = from_tokenizer(self._tokenizer, n_vocab=self._vocabulary, eos_token=self._stops or None)
         make = getattr(library.LLMatcher, f"grammar_from_{constraint.kind}")
+        # Else a small model that likes white space fills its answer with it.
+        more = {"defaults": {"whitespace_flexible": False}} if constraint.kind == "json_schema" else {}
         try:
-            matcher = library.LLMatcher(self._known, make(constraint.source), log_level=0)
+            matcher = library.LLMatcher(self._known, make(constraint.source, **more), log_level=0)
         except ValueError as error:
             raise _refused(str(error), f"no {constraint.kind}") from error
         if matcher.is_error():

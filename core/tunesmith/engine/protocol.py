@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from tunesmith.engine.requests import Message, Prompt, Request
+from tunesmith.engine.requests import Message, Prompt, Request, Sampling
 from tunesmith.engine.stream import Stream
 
 __all__ = ["Engine", "EngineInfo", "EngineStats"]
@@ -29,6 +29,7 @@ class EngineInfo:
         context: longest prompt and answer together, in tokens; ``None``: no limit.
         labels: of a classifier.
         weights: what they are held in: ``fp32``, ``fp16``, ``bf16``, ``int8``; "": not known here.
+        sampling: the model's own settings, for requests that leave them to it.
         created: Unix time, in seconds, of the model's making.
     """
 
@@ -40,6 +41,7 @@ class EngineInfo:
     context: int | None = None
     labels: tuple[str, ...] = ()
     weights: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
     created: int = 0
 
 

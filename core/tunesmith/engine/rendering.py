@@ -11,6 +11,7 @@ from typing import Any
 from tunesmith.engine.inputs import check_prompt
 from tunesmith.engine.protocol import conversation
 from tunesmith.engine.requests import Prompt
+from tunesmith.engine.sampling import settle_sampling
 from tunesmith.errors import ModelError, RequestError
 from tunesmith.tasks.base import Task
 
@@ -29,6 +30,7 @@ class Rendering:
         chats: it answers conversations; a text is one message of the user.
         takes_tools: its template writes descriptions of tools.
         stop_tokens: the model's own ends of an answer.
+        sampling: the model's own settings, as far as it has them.
         start: encoder-decoders: what the decoder reads before the first token of an answer; else empty.
         vocabulary: how many tokens the model knows.
     """
@@ -40,6 +42,8 @@ class Rendering:
         self._lock = lock
         self.tokenizer: Any = language.tokenizer
         self.stop_tokens: frozenset[int] = frozenset(language.stop_tokens())
+        saved: Mapping[str, Any] = getattr(language, "generation", {})
+        self.sampling = settle_sampling(saved, temperature=None, top_k=None, top_p=None, seed=0, greedy=False)
         self.chats: bool = getattr(language, "prompt_form", "messages") == "messages"
         self.start: tuple[int, ...] = tuple(language.decoder_start()) if hasattr(task, "decoder_start") else ()
         template = getattr(language, "template", None)

@@ -77,6 +77,7 @@ class WritingEngine(ThreadedEngine[Writing]):
                 features=_FEATURES | features | ({"tools"} if rendering.takes_tools else set()),
                 context=self._context,
                 weights=weights,
+                sampling=rendering.sampling,
                 created=int(time.time()),
             ),
             waiting=limits.waiting,

@@ -54,9 +54,10 @@ def test_whatever_the_model_says_it_is_of_the_form(tokenizer: Any, seed: int) ->
         "properties": {"kind": {"enum": ["cat", "dog"]}, "legs": {"type": "integer", "minimum": 0, "maximum": 9}},
         "required": ["kind", "legs"],
         "additionalProperties": False,
-        "x-guidance": {"whitespace_flexible": False},
     }
-    found = json.loads(follow(grammars, tokenizer, Constraint("json_schema", json.dumps(schema)), seed))
+    text = follow(grammars, tokenizer, Constraint("json_schema", json.dumps(schema)), seed)
+    assert "  " not in text
+    found = json.loads(text)
     assert found["kind"] in ("cat", "dog")
     assert 0 <= found["legs"] <= 9
     assert follow(grammars, tokenizer, Constraint("lark", 'start: "yes" | "no"'), seed) in ("yes", "no")

@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""One request and its answer, from the first byte to the last: what the parts of the server know about it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tunesmith.engine.answers import Usage
+from tunesmith.engine.stream import Stream
+from tunesmith.serve.keys import Caller
+
+__all__ = ["Exchange", "RequestServed", "exchange_of"]
+
+_KEY = "tunesmith.exchange"
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestServed:
+    """One request, told to observers when it has ended. There is no text of it here.
+
+    Attributes:
+        id: as in the header ``X-Request-Id``.
+        method: of HTTP.
+        route: its path with the names of its parameters, e.g. ``/v1/models/{name}``; "" where no route was met.
+        status: of HTTP; 499 where the client went away before the answer was whole.
+        seconds: from its first byte to the last of the answer.
+        caller: name of the key; "" without keys.
+        model: name of the model that was asked; "" where none was.
+        adapter: likewise.
+        prompt_tokens: read for it.
+        cached_tokens: of these, found in the prefix cache.
+        completion_tokens: made for it.
+    """
+
+    id: str
+    method: str
+    route: str
+    status: int
+    seconds: float
+    caller: str = ""
+    model: str = ""
+    adapter: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The same while it is under way.
+
+    Attributes:
+        streams: what engines do for it; cancelled when it ends, however it ends.
+        deadline: of the monotonic clock; None: not known yet.
+        body_bytes: of it that are here.
+    """
+
+    id: str
+    method: str
+    started: float = field(default_factory=time.monotonic)
+    route: str = ""
+    status: int = 0
+    caller: Caller | None = None
+    model: str = ""
+    adapter: str = ""
+    usage: Usage = field(default_factory=lambda: Usage(0))
+    gone: bool = False
+    deadline: float | None = None
+    body_bytes: int = 0
+    streams: list[Stream] = field(default_factory=list)
+
+    def count(self, usage: Usage) -> None:
+        """Add the tokens of an answer."""
+        self.usage = Usage(
+            self.usage.prompt_tokens + usage.prompt_tokens,
+            self.usage.cached_tokens + usage.cached_tokens,
+            self.usage.completion_tokens + usage.completion_tokens,
+        )
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, more than 0."""
+        return None if self.deadline is None else max(0.001, self.deadline - time.monotonic())
+
+    @property
+    def cache_salt(self) -> str:
+        """Callers do not see from the time an answer takes what others have asked."""
+        return self.caller.name if self.caller else ""
+
+    def served(self) -> RequestServed:
+        """Its last word."""
+        return RequestServed(
+            id=self.id,
+            method=self.method,
+            route=self.route,
+            status=499 if self.gone else self.status,
+            seconds=time.monotonic() - self.started,
+            caller=self.caller.name if self.caller else "",
+            model=self.model,
+            adapter=self.adapter,
+            prompt_tokens=self.usage.prompt_tokens,
+            cached_tokens=self.usage.cached_tokens,
+            completion_tokens=self.usage.completion_tokens,
+        )
+
+    @classmethod
+    def begin(cls, scope: MutableMapping[str, Any]) -> Exchange:
+        """For a request that has just come; its id is the client's own where it is a plain word."""
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        exchange = cls(given if _CLIENT_ID.match(given) else f"req-{secrets.token_hex(12)}", method)
+        scope[_KEY] = exchange
+        return exchange
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def exchange_of(scope: MutableMapping[str, Any]) -> Exchange:
+    """Of a request that :meth:`Exchange.begin` has seen."""
+    exchange: Exchange = scope[_KEY]
+    return exchange

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Figures for Prometheus: of the server, and of every engine behind it at the moment of asking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tunesmith.engine.answers import Token
+from tunesmith.engine.protocol import Engine, EngineStats
+from tunesmith.serve.exchange import RequestServed
+
+__all__ = ["Clock", "Metrics"]
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+_GAUGES: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
+    "running": ("Requests under way", lambda stats: stats.running),
+    "waiting": ("Requests in the queue", lambda stats: stats.waiting),
+    "slots": ("Answers that can be under way at once", lambda stats: stats.slots),
+    "slots_used": ("Slots in use", lambda stats: stats.slots_used),
+    "cache_tokens": ("Tokens the key-value cache has room for", lambda stats: stats.cache_tokens),
+    "cache_tokens_used": ("Of these, in use by requests under way", lambda stats: stats.cache_tokens_used),
+    "prefix_tokens": ("Tokens kept for later requests", lambda stats: stats.prefix_tokens),
+    "adapters": ("Adapters loaded", lambda stats: len(stats.adapters)),
+}
+_COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
+    "prompt_tokens": ("Tokens read", lambda stats: stats.prompt_tokens),
+    "cached_tokens": ("Of these, found in the prefix cache", lambda stats: stats.cached_tokens),
+    "completion_tokens": ("Tokens made", lambda stats: stats.completion_tokens),
+}
+
+
+class Metrics:
+    """What ``/metrics`` shows.
+
+    Args:
+        engines: by the name they are served under.
+        in_flight: requests under way in the server.
+    """
+
+    def __init__(self, engines: Mapping[str, Engine], in_flight: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "tunesmith_http_requests", "Requests answered", ("route", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "tunesmith_http_request_seconds",
+            "From the first byte of a request to the last of its answer",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._first = Histogram(
+            "tunesmith_time_to_first_token_seconds",
+            "From a request's first byte to the first token of its answer; streamed answers only",
+            ("model",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._between = Histogram(
+            "tunesmith_time_between_tokens_seconds",
+            "Between two tokens of one answer; streamed answers only",
+            ("model",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        Gauge("tunesmith_http_requests_in_flight", "Requests under way", registry=self._registry).set_function(
+            in_flight
+        )
+        self._registry.register(_Engines(engines))
+
+    def served(self, fact: RequestServed) -> None:
+        """A request has ended."""
+        route = fact.route or "(none)"
+        self._requests.labels(route, str(fact.status)).inc()
+        self._seconds.labels(route).observe(fact.seconds)
+
+    def clock(self, model: str, started: float) -> Clock:
+        """For one streamed answer."""
+        return Clock(self._first.labels(model), self._between.labels(model), started)
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class Clock:
+    """When the tokens of one answer came."""
+
+    def __init__(self, first: Histogram, between: Histogram, started: float) -> None:
+        self._first = first
+        self._between = between
+        self._last: dict[tuple[int, int], float] = {}
+        self._started = started
+
+    def tick(self, prompt: int, token: Token) -> None:
+        """One more token."""
+        now = time.monotonic()
+        before = self._last.get((prompt, token.choice))
+        if before is not None:
+            self._between.observe(now - before)
+        elif not self._last:
+            self._first.observe(now - self._started)
+        self._last[prompt, token.choice] = now
+
+
+class _Engines(Collector):
+    """Asked anew at every look."""
+
+    def __init__(self, engines: Mapping[str, Engine]) -> None:
+        self._engines = engines
+
+    def collect(self) -> Iterable[Metric]:
+        stats = {name: engine.stats() for name, engine in self._engines.items()}
+        for name, (text, of) in _GAUGES.items():
+            gauge = GaugeMetricFamily(f"tunesmith_engine_{name}", text, labels=("model",))
+            for model, each in stats.items():
+                gauge.add_metric((model,), of(each))
+            yield gauge
+        for name, (text, of) in _COUNTERS.items():
+            counter = CounterMetricFamily(f"tunesmith_engine_{name}", text, labels=("model",))
+            for model, each in stats.items():
+                counter.add_metric((model,), of(each))
+            yield counter
+        ended = CounterMetricFamily("tunesmith_engine_requests", "Requests ended", labels=("model", "outcome"))
+        for model, each in stats.items():
+            for outcome in ("done", "cancelled", "failed"):
+                ended.add_metric((model, outcome), getattr(each, outcome))
+        yield ended
