@@ -154,8 +154,10 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     task.before_training(model, items, device=strategy.device, precision=precision.name)
     frozen = None
     if recipe.method.name == "head" and plain:
+        # Test rows that are looked at only in the end go through the saved model, whole.
+        seen = {split: rows for split, rows in items.items() if split != "test" or recipe.evaluate.before}
         frozen = remember_frozen(
-            model, task, items, digest=source.digest, device=strategy.device, precision=precision.name
+            model, task, seen, digest=source.digest, device=strategy.device, precision=precision.name
         )
     warmup = recipe.train.warmup_steps
     recipe = with_values(
@@ -181,7 +183,8 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         "device": _place(strategy.device),
     }
     if frozen is not None:
-        return Work(recipe, strategy, task, source, model, splits, frozen.items, frozen.collate, feed, facts, counts)
+        items = {**items, **frozen.items}
+        return Work(recipe, strategy, task, source, model, splits, items, frozen.collate, feed, facts, counts)
     return Work(recipe, strategy, task, source, model, splits, items, task.collate, feed, facts, counts, augmentation)
 
 

@@ -10,13 +10,20 @@ import torch
 import transformers
 from torch import nn
 
+import tunesmith
 from tunesmith.models.methods import apply_method, training_mode
+from tunesmith.recipe import parse_recipe
 from tunesmith.recipe.schema import DataSection, MethodSection
+from tunesmith.registry import get_registry
 from tunesmith.tasks.base import Batch, Encoded
 from tunesmith.tasks.classification import Classification
 from tunesmith.tasks.text import pad_right
+from tunesmith.testing import tiny_bert
 from tunesmith.training import frozen
 from tunesmith.training.frozen import remember_frozen
+from tunesmith.training.prepare import prepare
+from tunesmith.training.randomness import own_random_state
+from tunesmith.training.strategy import Single
 
 CPU = torch.device("cpu")
 V, K = 50, 3
@@ -264,3 +271,26 @@ def test_frozen_layers_above_trained_ones_are_left_alone(task):
 def test_rows_with_several_targets_are_left_alone(task):
     items = [Encoded(item.features, length=item.length, targets=2, row=item.row) for item in rows_of_tokens(20)]
     assert remember(headed(bert), task, {"train": items}) is None
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_test_rows_are_remembered_where_the_untrained_model_is_scored_on_them(before, tmp_path):
+    """Else they are looked at once, in the end, and go through the saved model."""
+    (tmp_path / "rows.csv").write_text("text,label\n" + "".join(f"word {n},{'ab'[n % 2]}\n" for n in range(8)))
+    recipe = {
+        "task": "text-classification",
+        "model": str(tiny_bert(tmp_path / "bert")),
+        "method": "head",
+        "data": {"train": str(tmp_path / "rows.csv"), "test": str(tmp_path / "rows.csv")},
+        "train": {"max_steps": 1, "precision": "fp32", "device": "cpu"},
+        "evaluate": {"before": before},
+        "output": str(tmp_path / "run"),
+    }
+    wanted = parse_recipe(recipe)
+    with own_random_state(0, torch.device("cpu")):
+        work = prepare(wanted, Single(wanted.train), get_registry())
+    assert "input_ids" not in work.items["train"][0].features
+    assert ("input_ids" in work.items["test"][0].features) is not before
+    run = tunesmith.train(wanted)
+    assert run.manifest["metrics"]["test"]["accuracy"] >= 0
+    assert bool(run.manifest["before"]) is before
