@@ -48,7 +48,7 @@ def serve(
     ] = None,
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     weights: Annotated[
-        str, typer.Option("--weights", metavar="NAME", help="auto, fp32, bf16, or int8 on a processor.")
+        str, typer.Option("--weights", metavar="NAME", help="auto, fp32, bf16, or on a processor fp16 or int8.")
     ] = "auto",
     slots: Annotated[int, typer.Option("--slots", metavar="N", help="Answers of a model at once.", min=1)] = 8,
     context: Annotated[

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
@@ -78,6 +78,8 @@ def open_engine(
         ModelError: the model cannot be used, or not with such weights.
         TooLargeError: the memory does not hold a single answer.
     """
+    if weights not in get_args(Weights):
+        raise ModelError("no such weights", given=weights, expected=", ".join(get_args(Weights)))
     other = _other_engine(str(name_or_path), registry or get_registry())
     if other is not None:
         make, address = other

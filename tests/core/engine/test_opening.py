@@ -107,3 +107,9 @@ def test_another_engine_by_name() -> None:
         assert (engine.info.name, engine.stats().slots) == ("there", 3)
     with pytest.raises(ModelError, match="not the address of a model"):
         open_engine("openai:nowhere")
+
+
+def test_weights_that_there_are_not(folder: Path) -> None:
+    with pytest.raises(ModelError, match="no such weights") as caught:
+        open_engine(folder, weights="int3")  # type: ignore[arg-type]
+    assert "auto, fp32, fp16, bf16, int8" in str(caught.value)
