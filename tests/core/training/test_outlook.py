@@ -132,7 +132,7 @@ def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
     assert text.startswith("the memory is used up")
     assert "in all (rows, libraries" in text
     assert "--set train.accumulate=2" in text
-    assert len(re.findall(r"--set \S+  \(about [\d.]+ MB; ", text)) == 3, text  # the best remedies, with sizes
+    assert len(re.findall(r"--set \S+  \(about [\d.]+ [MG]B; ", text)) == 3, text  # the best remedies, with sizes
     assert f"tunesmith train --resume {tmp_path / 'run'}" in text
     assert caught.value.exit_code == 3
     assert caught.value.__cause__ is failure
