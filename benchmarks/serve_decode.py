@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contest import Column, bf16_pays, contest, options_parser
+from train_chat import SHAPES as CHAT_SHAPES
 
 PROMPT = 16
 SHAPES: dict[str, tuple[str, dict[str, int]]] = {
@@ -32,17 +33,7 @@ SHAPES: dict[str, tuple[str, dict[str, int]]] = {
             "num_key_value_heads": 5,
         },
     ),
-    "smollm2-135m": (
-        "Llama",
-        {
-            "vocab_size": 49_152,
-            "hidden_size": 576,
-            "intermediate_size": 1536,
-            "num_hidden_layers": 30,
-            "num_attention_heads": 9,
-            "num_key_value_heads": 3,
-        },
-    ),
+    "smollm2-135m": CHAT_SHAPES["smollm2-135m"],
     "qwen3-0.6b": (
         "Qwen3",
         {

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -42,12 +42,11 @@ def batch(
 
     check_installed()
 
-    import tunesmith.engine
     from tunesmith.serve.batch import run_batch
+    from tunesmith_cli.engines import check_names, open_engines
     from tunesmith_cli.screen import Screen
 
-    if name and len(name) != len(models):
-        raise typer.BadParameter(f"{len(name)} names for {len(models)} models", param_hint="--name")
+    check_names(models, name)
     screen = Screen(ctx.find_object(Settings) or Settings())
     told = 0
 
@@ -58,11 +57,7 @@ def batch(
             screen.note(f"{done:,} of {total:,} requests answered")
 
     with ExitStack() as stack:
-        engines: dict[str, Any] = {}
-        for place, model in enumerate(models):
-            engine = tunesmith.engine.open_engine(model, waiting=max(128, at_once))
-            stack.callback(engine.close)
-            engines[name[place] if name else engine.info.name] = engine
+        engines = open_engines(stack, models, name, waiting=max(128, at_once))
         result = run_batch(engines, source, out, resume=resume, at_once=at_once, progress=progress)
     earlier = f", {result.skipped:,} of them earlier" if result.skipped else ""
     screen.note(f"{result.done + result.skipped:,} answers in {out}{earlier}; {result.failed:,} requests failed")

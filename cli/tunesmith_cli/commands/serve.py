@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -90,16 +90,15 @@ def serve(
 
     check_installed()
 
-    import tunesmith.engine
     from tunesmith.serve import Keys, Limits
     from tunesmith.serve import serve as run
     from tunesmith.serve.parity import check_engine
     from tunesmith.serve.server import check_address
+    from tunesmith_cli.engines import check_names, open_engines
     from tunesmith_cli.screen import Screen
 
     settings = ctx.find_object(Settings) or Settings()
-    if name and len(name) != len(models):
-        raise typer.BadParameter(f"{len(name)} names for {len(models)} models", param_hint="--name")
+    check_names(models, name)
     given: dict[str, Any] = {
         "requests": max_requests,
         "connections": max_connections,
@@ -115,26 +114,20 @@ def serve(
     check_address(host, keys)  # before models are loaded, which takes a while
     screen = Screen(settings)
     with ExitStack() as stack:
-        engines: dict[str, Any] = {}
-        for place, model in enumerate(models):
-            engine = tunesmith.engine.open_engine(
-                model,
-                name=name[place] if name else None,
-                device=device,
-                weights=cast(Any, weights),  # the core says which there are
-                slots=slots,
-                context=context,
-                waiting=max_waiting,
-            )
-            stack.callback(engine.close)
-            served = engine.info.name
-            if served in engines:
-                raise typer.BadParameter(f"two models are called {served!r}", param_hint="--name")
-            engines[served] = engine
-            if not no_check:
-                findings = check_engine(engine, Path(model))
-                if findings:
-                    screen.note(f"{served} answers as it was trained to: {'; '.join(one.detail for one in findings)}")
+        engines = open_engines(
+            stack,
+            models,
+            name,
+            device=device,
+            weights=weights,  # the core says which there are
+            slots=slots,
+            context=context,
+            waiting=max_waiting,
+        )
+        for (served, engine), model in zip(engines.items(), models, strict=True):
+            findings = [] if no_check else check_engine(engine, Path(model))
+            if findings:
+                screen.note(f"{served} answers as it was trained to: {'; '.join(one.detail for one in findings)}")
         adapters = [_adapter(text, list(engines)) for text in adapter or []]
         run(
             engines,

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,10 +12,11 @@ from torch import nn
 
 from tunesmith.data.batches import batch_order
 from tunesmith.machine.precision import autocast
+from tunesmith.models.methods import evaluation_mode
 from tunesmith.tasks.base import Batch, Encoded, Task
 from tunesmith.tasks.encoded import item_lengths
 
-__all__ = ["TOKENS_PER_BATCH", "evaluating", "run_items"]
+__all__ = ["TOKENS_PER_BATCH", "run_items"]
 
 TOKENS_PER_BATCH = 4096
 """Default budget of a batch. No gradients are kept, so batches may be larger than in training."""
@@ -49,7 +49,7 @@ def run_items(
         tokens_per_batch = None if rows_per_batch else TOKENS_PER_BATCH
     outputs: list[Any] = [None] * len(items)
     lengths = item_lengths(items)
-    with evaluating(model):
+    with evaluation_mode(model):
         for batch in batch_order(lengths, tokens=tokens_per_batch, rows=rows_per_batch, seed=0, epoch=0, shuffle=False):
             chosen = [int(place) for place in batch]
             inputs = (collate or task.collate)([items[place] for place in chosen]).to(device)
@@ -58,15 +58,3 @@ def run_items(
             for place, answer in zip(chosen, answers, strict=True):
                 outputs[place] = answer
     return outputs
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model is in evaluation mode within the block, and every module of it in its own mode again afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

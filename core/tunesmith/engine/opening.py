@@ -17,7 +17,7 @@ from tunesmith.engine.fp16 import Fp16Linear, fp16_works
 from tunesmith.engine.generating import GeneratingEngine
 from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.keys_values import bytes_per_token
-from tunesmith.engine.model import Model, load
+from tunesmith.engine.model import load
 from tunesmith.engine.protocol import Engine
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.rows import RowsEngine
@@ -65,9 +65,10 @@ def open_engine(
         name_or_path: which model.
         name: as clients ask for it. Default: the last part of ``name_or_path``.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        weights: ``fp32``; ``bf16``; ``fp16`` and ``int8``: linear layers of Llama-like decoders on a processor, the
-            rest in fp32; ``auto``: bf16 where this machine computes it faster; else, for decoders on a processor, fp16,
-            which is rounded less than bf16 and read in half the time of fp32; else fp32.
+        weights: ``fp32``; ``bf16`` (of models that answer rows: their products); ``fp16`` and ``int8``: linear layers
+            of Llama-like decoders on a processor, the rest in fp32; ``auto``: bf16 where this machine computes it
+            faster; else, for decoders on a processor, fp16, which is rounded less than bf16 and read in half the time
+            of fp32; else fp32.
         slots: answers under way at once; fewer where the memory does not hold so many.
         context: longest prompt and answer together, in tokens. Default: what the model allows.
         waiting: requests in the queue at most.
@@ -87,12 +88,22 @@ def open_engine(
     model = load(name_or_path, device=device, registry=registry)
     name = name or Path(str(name_or_path)).name
     limits = Limits(slots=slots, context=context, waiting=waiting, prompt_tokens=prompt_tokens)
-    _convert(model, weights)
+    wanted = weights if weights in ("auto", "bf16") else "fp32"
+    precision = choose_precision(wanted, model.module, model.device)
+    _log.info("%s: %s, %s", name, precision.name, precision.reason)
     if not model.definition.generates:
         _refuse(weights, name, f"it is a model of the task {model.task}")
         return RowsEngine(
-            model.definition, model.module, lock=model.lock, name=name, task_name=model.task, waiting=waiting
+            model.definition,
+            model.module,
+            precision=precision.name,
+            lock=model.lock,
+            name=name,
+            task_name=model.task,
+            waiting=waiting,
         )
+    if precision.name == "bf16":
+        model.module.to(torch.bfloat16)
     vocabulary = int(model.module.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     rendering = Rendering(model.definition, vocabulary=vocabulary, lock=model.lock)
     decoder = Decoder.of(model.module)
@@ -111,15 +122,6 @@ def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine],
         return None
     make: Any = registry.load("engine", engine)
     return make, address
-
-
-def _convert(model: Model, weights: Weights) -> None:
-    """The module as a whole, in fp32 or bf16."""
-    wanted = weights if weights in ("auto", "bf16") else "fp32"
-    precision = choose_precision(wanted, model.module, model.device)
-    _log.info("%s: %s, %s", model.name, precision.name, precision.reason)
-    if precision.name == "bf16":
-        model.module.to(torch.bfloat16)
 
 
 def _hold(decoder: Decoder, weights: Weights, name: str) -> None:

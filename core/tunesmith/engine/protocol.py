@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from tunesmith.engine.requests import Message, Prompt, Request, Sampling
 from tunesmith.engine.stream import Stream
 
-__all__ = ["Engine", "EngineInfo", "EngineStats"]
+__all__ = ["Engine", "EngineInfo", "EngineStats", "conversation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from tunesmith.engine.requests import EmbedRequest, PredictRequest, RankRequest,
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine, Work
 from tunesmith.errors import DataError, RequestError
+from tunesmith.machine.precision import autocast
 from tunesmith.tasks.base import Encoded, Task
 
 __all__ = ["RowsEngine"]
@@ -62,6 +63,7 @@ class RowsEngine(ThreadedEngine[_Reading]):
     Args:
         task: restored.
         module: its network, in evaluation mode.
+        precision: ``fp32`` or ``bf16``: what products are computed in; weights and inputs stay as they are.
         lock: held while the task reads and encodes rows, and while it computes.
         name: of the model, as clients ask for it.
         task_name: e.g. ``text-classification``.
@@ -69,9 +71,18 @@ class RowsEngine(ThreadedEngine[_Reading]):
     """
 
     def __init__(
-        self, task: Task[Any, Any], module: nn.Module, *, lock: Any, name: str, task_name: str, waiting: int
+        self,
+        task: Task[Any, Any],
+        module: nn.Module,
+        *,
+        precision: str,
+        lock: Any,
+        name: str,
+        task_name: str,
+        waiting: int,
     ) -> None:
         self._task = task
+        self._precision = precision
         self._module = module.eval()
         self._device = next(iter(module.parameters())).device
         self._lock = lock
@@ -192,12 +203,20 @@ class RowsEngine(ThreadedEngine[_Reading]):
         batch = self._batch()
         if batch:
             inputs = self._task.collate([item for _, _, item in batch]).to(self._device)
-            with self._lock:
+            with self._lock, autocast(self._precision, self._device):
                 outputs = self._task.outputs(self._module, inputs)
             for (work, place, _), output in zip(batch, outputs, strict=True):
                 work.outputs[place] = output
         for work in [work for work in self._running if not work.left]:
-            self._finish(work, work.answer(work.outputs))
+            self._finish(work, self._whole(work))
+
+    @staticmethod
+    def _whole(work: _Reading) -> Any:
+        """The answer, or what went wrong with it: one request's trouble is not the others'."""
+        try:
+            return work.answer(work.outputs)
+        except Exception as error:
+            return error
 
     def _batch(self) -> list[tuple[_Reading, int, Encoded]]:
         """Some items of every request under way."""

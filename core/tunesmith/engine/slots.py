@@ -102,12 +102,6 @@ class Slots:
         """Nobody needs it any more; what is in it stays until it is taken."""
         self._slots[slot].taken, self._slots[slot].used = False, next(self._clock)
 
-    def forget(self, key: object = None) -> None:
-        """Share nothing of what was made with this key any more; ``None``: nothing at all."""
-        for slot in self._slots:
-            if not slot.taken and (key is None or slot.key == key):
-                slot.tokens, slot.key, slot.used = [], None, 0
-
 
 def _common(one: Sequence[int], other: Sequence[int], most: int) -> int:
     """How many tokens two sequences begin with alike."""

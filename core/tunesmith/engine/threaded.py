@@ -195,10 +195,11 @@ class ThreadedEngine(ABC, Generic[W]):
                     if self._closed:
                         break
                     gone = self._take_gone()
-                    self._begin()
                 for work in gone:
-                    work.stream.fail(None if work.cancelled else too_late())
+                    work.stream.fail(None if work.cancelled else _too_late())
                 try:
+                    with self._changed:
+                        self._begin()
                     self._step()
                 except Exception as error:
                     _log.exception("%s: a step failed; the requests under way were ended", self._info.name)
@@ -285,6 +286,6 @@ class ThreadedEngine(ABC, Generic[W]):
             self._thread.join()
 
 
-def too_late() -> DeadlineError:
+def _too_late() -> DeadlineError:
     """The time a request was given is up, in words."""
     return DeadlineError("the request's time is up", fix="give it more time, or ask for fewer tokens")

@@ -20,7 +20,7 @@ from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine
 from tunesmith.errors import RequestError, TunesmithError
 
-__all__ = ["Limits", "WritingEngine"]
+__all__ = ["Limits", "WritingEngine", "room_for"]
 
 _FEATURES = frozenset({"choices", "logprobs", "constraint", "logit_bias", "penalties", "token_prompts"})
 
@@ -36,10 +36,10 @@ class Limits:
         prompt_tokens: of prompts, read in one step: a longer prompt is read in parts, between which others go on.
     """
 
-    slots: int = 8
-    context: int | None = None
-    waiting: int = 128
-    prompt_tokens: int = 512
+    slots: int
+    context: int | None
+    waiting: int
+    prompt_tokens: int
 
 
 class WritingEngine(ThreadedEngine[Writing]):

@@ -20,10 +20,11 @@ import torch
 from torch import nn
 
 from tunesmith.engine.inputs import prompt_of
-from tunesmith.engine.items import TOKENS_PER_BATCH, evaluating
+from tunesmith.engine.items import TOKENS_PER_BATCH
 from tunesmith.engine.native import NativeEngine
 from tunesmith.errors import NotFoundError, Origin, PluginError, RecipeError, TunesmithError
 from tunesmith.machine.precision import autocast
+from tunesmith.models.methods import evaluation_mode
 from tunesmith.plugin import MetricSpec
 from tunesmith.recipe.schema import EvaluateSection
 from tunesmith.tasks.base import Encoded, Metric, Task
@@ -285,7 +286,7 @@ class Examiner:
         self, task: Task[Any, Any], model: nn.Module, examples: Sequence[Any], device: torch.device, precision: str
     ) -> tuple[tuple[Answered, ...], list[str]]:
         language: Any = task  # tasks that generate have more than the common contract
-        with evaluating(model), autocast(precision, device):
+        with evaluation_mode(model), autocast(precision, device):
             engine = NativeEngine.of(task, model)
             prompts = [language.prompt_tokens(prompt_of(example)) for example in examples]
             room = [engine.room(len(prompt)) for prompt in prompts]

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.engine.inputs import parse_inputs
-from tunesmith.engine.items import evaluating
 from tunesmith.engine.sampling import not_a_number
+from tunesmith.models.methods import evaluation_mode
 from tunesmith.tasks.base import Encoded, Task
 from tunesmith.tasks.lengths import position_limit
 
@@ -67,7 +67,7 @@ class Probe:
         language: Any = self.task
         stop = language.stop_tokens()
         tokens: list[int] = []
-        with torch.inference_mode(), evaluating(self.model):
+        with torch.inference_mode(), evaluation_mode(self.model):
             decoding = Translating(self.model, [ids], self._start) if self._start else Continuing(self.model, [ids])
             logits = decoding.first()
             while True:
@@ -84,7 +84,7 @@ class Probe:
         device = next(self.model.parameters()).device
         start = self._start or tuple(ids)
         answer = torch.tensor([[*start, *tokens[:-1]]], device=device)
-        with torch.inference_mode(), evaluating(self.model):
+        with torch.inference_mode(), evaluation_mode(self.model):
             if self._start:
                 out = self.model(input_ids=torch.tensor([list(ids)], device=device), decoder_input_ids=answer)
             else:
@@ -118,7 +118,7 @@ class Probe:
         parameter = next(self.model.parameters(), None)
         if parameter is not None:
             batch = batch.to(parameter.device)
-        with torch.inference_mode(), evaluating(self.model):
+        with torch.inference_mode(), evaluation_mode(self.model):
             if isinstance(self.task, TokenClassification):
                 tags = self.model(**batch.inputs).logits.float().softmax(-1).cpu().numpy()
                 return [

@@ -218,3 +218,22 @@ def test_single_tokens_come_first() -> None:
     assert decoder is not None
     with pytest.raises(ValueError, match="come first"):
         Attending.of(decoder.shape, [(0, 0, 3), (1, 4, 1)], decoder.device)
+
+
+def test_layers_are_exchanged_all_or_none() -> None:
+    decoder = Decoder.of(make("llama"))
+    assert decoder is not None
+    torch.nn.init.constant_(decoder._layers[-1].down.weight, 1e6)  # type: ignore[arg-type]
+    with pytest.raises(OverflowError):
+        decoder.hold_as(Fp16Linear)
+    assert decoder.weights == "fp32"
+    assert (
+        decoder.nbytes
+        == 4
+        * sum(
+            one.in_features * one.out_features
+            for layer in decoder._layers
+            for one in (layer.qkv, layer.out, layer.gate_up, layer.down)
+        )
+        + 4 * 100 * 48
+    )

@@ -329,6 +329,24 @@ def test_a_step_that_fails_ends_its_requests_and_no_others(folder: Path, monkeyp
         engine.close()
 
 
+def test_a_request_that_cannot_begin_ends_and_the_engine_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add, failures = Batching.add, iter([True])
+
+    def failing(batching: Batching, answers: Any) -> None:
+        if next(failures, False):
+            raise MemoryError
+        add(batching, answers)
+
+    monkeypatch.setattr(Batching, "add", failing)
+    engine = open_engine(folder)
+    try:
+        with pytest.raises(RuntimeError, match="a step of the engine failed: MemoryError"):
+            engine.submit(ask((1,))).result(20)
+        assert len(ids(engine.submit(ask((1,), 5)))) == 5
+    finally:
+        engine.close()
+
+
 def test_one_request_that_fails_leaves_the_others_alone(folder: Path) -> None:
     engine = open_engine(folder)
     try:

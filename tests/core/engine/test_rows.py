@@ -16,7 +16,7 @@ import tunesmith
 from tunesmith.engine import EmbedRequest, Engine, GenerateRequest, PredictRequest, RankRequest, open_engine
 from tunesmith.engine import rows as rows_file
 from tunesmith.errors import CancelledError, RequestError
-from tunesmith.testing import tiny_bert, tiny_llama
+from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama
 
 TEXTS = ("a card", "the rate of exchange is too high for me", "x", "where is my new card")
 
@@ -147,3 +147,35 @@ def test_a_reward_model_ranks_answers(tmp_path: Path) -> None:
         assert ranking.scores == pytest.approx([row["score"] for row in model.predict(rows)], abs=1e-5)
     finally:
         engine.close()
+
+
+def test_an_answer_that_cannot_be_made_is_its_own_requests(engine: Engine) -> None:
+    answer_row = engine._task.answer_row  # type: ignore[attr-defined]
+
+    def broken(parts: Any, example: Any) -> Any:
+        if example.text == "x":
+            raise ZeroDivisionError("a fault of a plugin")
+        return answer_row(parts, example)
+
+    engine._task.answer_row = broken  # type: ignore[attr-defined]
+    streams = [engine.submit(PredictRequest(rows=(text,))) for text in ("x", "a card")]
+    with pytest.raises(ZeroDivisionError):
+        streams[0].result(20)
+    assert streams[1].result(20).rows[0]["label"]
+    assert (engine.stats().failed, engine.stats().done) == (1, 1)
+
+
+def test_in_bf16_it_is_products_and_not_pictures_that_are_rounded(classifier: Path, tmp_path: Path) -> None:
+    pictures = open_engine(tiny_image_model(tmp_path / "net"), weights="bf16")
+    texts = open_engine(classifier, weights="bf16")
+    try:
+        picture = np.random.default_rng(0).integers(0, 256, (8, 8, 1), dtype=np.uint8)
+        for engine, rows in ((pictures, (picture,)), (texts, TEXTS)):
+            (row, *_) = engine.submit(PredictRequest(rows=rows)).result(30).rows
+            assert sum(row["probabilities"].values()) == pytest.approx(1, abs=0.01)
+        expected = tunesmith.load(classifier).predict(TEXTS[0])[0]["probability"]
+        got = texts.submit(PredictRequest(rows=TEXTS)).result(30).rows[0]["probability"]
+        assert got == pytest.approx(expected, abs=0.05)
+    finally:
+        pictures.close()
+        texts.close()
