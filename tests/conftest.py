@@ -7,17 +7,23 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from forge import Forge
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # Read by torch, tokenizers and huggingface_hub when they are first imported, hence before any fixture runs.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores; more threads only fight
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # forking after its threads have started prints a warning per test
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))  # compiled once, not by each test
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / f"tunesmith-tests-no-hub-cache-{os.getpid()}")  # never made
 
@@ -26,6 +32,15 @@ os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / f"tunesmith-tests-no-h
 def root() -> Path:
     """The project's root folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def forge() -> Iterator[Forge]:
+    """``tunesmith`` and Python in processes of their own that need not import anything: see ``Forge``."""
+    with tempfile.TemporaryDirectory() as folder:
+        warm = Forge(Path(folder))
+        yield warm
+        warm.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tunesmith.engine.decoder import Shape
     from tunesmith.engine.keys_values import KeysValues
 
-__all__ = ["Attending", "Part"]
+__all__ = ["Attending", "Span"]
 
-Part: TypeAlias = tuple[int, int, int]
+Span: TypeAlias = tuple[int, int, int]
 """Of one sequence: its slot, how many tokens are cached, how many this step adds."""
 
 _WASTE = 2.0  # padded places per needed one, above which sequences are computed one by one
@@ -32,10 +32,10 @@ _WASTE = 2.0  # padded places per needed one, above which sequences are computed
 class Attending:
     """The plan of a step, the same for all layers. Made by :meth:`of`."""
 
-    def __init__(self, shape: Shape, parts: Sequence[Part], device: torch.device) -> None:
+    def __init__(self, shape: Shape, parts: Sequence[Span], device: torch.device) -> None:
         self._shape = shape
-        self._ones: list[Part] = [part for part in parts if part[2] == 1]
-        self._more: list[Part] = [part for part in parts if part[2] > 1]
+        self._ones: list[Span] = [part for part in parts if part[2] == 1]
+        self._more: list[Span] = [part for part in parts if part[2] > 1]
         self._count = len(self._ones)
         self._masks = [_causal(before, added, device) for _, before, added in self._more]
         self._low = self._high = self._longest = 0
@@ -45,7 +45,7 @@ class Attending:
             self._plan_together(device)
 
     @classmethod
-    def of(cls, shape: Shape, parts: Sequence[Part], device: torch.device) -> Attending:
+    def of(cls, shape: Shape, parts: Sequence[Span], device: torch.device) -> Attending:
         """The plan for these sequences.
 
         Args:
@@ -104,8 +104,8 @@ class Attending:
             cached_values[slot, :, before:length] = values[start:end].transpose(0, 1)
             mixed[start:end] = F.scaled_dot_product_attention(
                 queries[start:end].transpose(0, 1)[None],
-                cached_keys[slot : slot + 1, :, :length],
-                cached_values[slot : slot + 1, :, :length],
+                cached_keys[slot : slot + 1, :, :length].to(queries.dtype),
+                cached_values[slot : slot + 1, :, :length].to(queries.dtype),
                 attn_mask=mask,
                 is_causal=mask is None,
                 enable_gqa=self._shape.heads != self._shape.kv_heads,
@@ -117,7 +117,9 @@ class Attending:
         """One sequence: the heads of a group are queries to its one key head, so nothing is repeated."""
         shape = self._shape
         grouped = query.reshape(1, shape.kv_heads, -1, shape.width)
-        mixed = F.scaled_dot_product_attention(grouped, keys[None, :, :length], values[None, :, :length])
+        mixed = F.scaled_dot_product_attention(
+            grouped, keys[None, :, :length].to(query.dtype), values[None, :, :length].to(query.dtype)
+        )
         return mixed.reshape(1, shape.heads, shape.width)
 
     def _together(self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -132,7 +134,10 @@ class Attending:
         spread = torch.zeros(high - low, *grouped.shape[1:], dtype=queries.dtype, device=queries.device)
         spread[self._rows] = grouped
         mixed = F.scaled_dot_product_attention(
-            spread, keys[low:high, :, : self._longest], values[low:high, :, : self._longest], attn_mask=self._mask
+            spread,
+            keys[low:high, :, : self._longest].to(queries.dtype),
+            values[low:high, :, : self._longest].to(queries.dtype),
+            attn_mask=self._mask,
         )
         return mixed[self._rows].reshape(len(queries), shape.heads, shape.width)
 

@@ -13,15 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
-from tunesmith.engine.attending import Attending, Part
 from tunesmith.engine.continuation import Continuation
-from tunesmith.engine.decoder import Decoder
 from tunesmith.engine.keys_values import KeysValues
-from tunesmith.engine.low_rank import Adapter
 from tunesmith.engine.sampling import Chosen, choose
 from tunesmith.engine.slots import Slots
+from tunesmith.engine.steps import Part, StepDecoder
 from tunesmith.errors import TunesmithError
 
 __all__ = ["Batching"]
@@ -36,7 +32,7 @@ class Batching:
         prompt_tokens: of prompts, read in one step at most.
     """
 
-    def __init__(self, decoder: Decoder, memory: KeysValues, *, prompt_tokens: int) -> None:
+    def __init__(self, decoder: StepDecoder, memory: KeysValues, *, prompt_tokens: int) -> None:
         self._decoder = decoder
         self._memory = memory
         self._budget = prompt_tokens
@@ -92,32 +88,18 @@ class Batching:
     def _compute(
         self, parts: Sequence[tuple[Continuation, int, int]]
     ) -> list[tuple[Continuation, Chosen | TunesmithError]]:
-        device = self._decoder.device
-        ids: list[int] = []
-        places: list[int] = []
         plan: list[Part] = []
         due: list[Continuation] = []
         wanted: list[int] = []
-        adapted: dict[Adapter, list[int]] = {}
+        count = 0
         for answer, slot, size in parts:
             start = answer.cached
-            new = answer.tokens[start : start + size]
-            ids += new
-            places += range(start, start + size)
-            plan.append((slot, start, size))
-            if answer.work.adapter is not None:
-                adapted.setdefault(answer.work.adapter, []).extend(range(len(ids) - size, len(ids)))
+            plan.append(Part(slot, start, answer.tokens[start : start + size], answer.work.adapter))
+            count += size
             if size == answer.pending:
                 due.append(answer)
-                wanted.append(len(ids) - 1)
-        logits = self._decoder.forward(
-            torch.tensor(ids, device=device),
-            torch.tensor(places, device=device),
-            self._memory,
-            Attending.of(self._decoder.shape, plan, device),
-            torch.tensor(wanted, dtype=torch.long, device=device),
-            [(torch.tensor(rows, device=device), adapter) for adapter, rows in adapted.items()],
-        )
+                wanted.append(count - 1)
+        logits = self._decoder.step(self._memory, plan, wanted)
         for answer, slot, size in parts:
             self.slots.grow(slot, answer.tokens[answer.cached : answer.cached + size])
             answer.cached += size

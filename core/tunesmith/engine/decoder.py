@@ -15,23 +15,20 @@ Shapes: N tokens of a step, W hidden width, H query heads, G key-value heads, D 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tunesmith.engine.attending import Attending
-from tunesmith.engine.fp16 import Fp16Linear
-from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter
+from tunesmith.engine.steps import Part, StepDecoder
 
-__all__ = ["Decoder", "Shape", "dtype_name"]
-
-Linear: TypeAlias = "nn.Linear | Fp16Linear | Int8Linear"
+__all__ = ["Decoder", "Layer", "Shape", "dtype_name", "passes_trial", "trial_logits"]
 
 _FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 _TRIED = (1, 7, 3, 2, 5, 4, 6, 0, 2, 2, 9)  # ids of the trial: they exist in every vocabulary
@@ -59,14 +56,26 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layer:
+class Layer:
+    """Weights of one layer.
+
+    Attributes:
+        norm: (W,) of the norm before attention.
+        qkv: queries, keys and values in one.
+        heads_norm: (H + G, D): what queries and keys are scaled by after their norm; ``None``: they have none.
+        out: after attention.
+        mlp_norm: (W,) of the norm before the gated layer.
+        gate_up: both halves of the gated layer in one.
+        down: after it.
+    """
+
     norm: torch.Tensor
-    qkv: Linear
-    heads_norm: torch.Tensor | None  # (H + G, D): what queries and keys are scaled by after their norm
-    out: Linear
+    qkv: nn.Linear
+    heads_norm: torch.Tensor | None
+    out: nn.Linear
     mlp_norm: torch.Tensor
-    gate_up: Linear
-    down: Linear
+    gate_up: nn.Linear
+    down: nn.Linear
 
 
 class Decoder:
@@ -74,34 +83,50 @@ class Decoder:
 
     Made by :meth:`of`. It shares its weights with the model it was made of, whose separate matrices become views of
     the joined ones.
+
+    Attributes:
+        shape: its sizes.
+        layers: from the first to the last.
+        embedding: (V, W).
+        norm: (W,) of the last norm.
+        output: from hidden states to logits.
+        epsilon: of all norms.
+        cos: (C, 1, D), by place.
+        sin: likewise, the first half with its sign changed.
     """
 
     def __init__(
-        self, shape: Shape, layers: Sequence[_Layer], embedding: torch.Tensor, norm: torch.Tensor, output: Linear
+        self,
+        shape: Shape,
+        layers: Sequence[Layer],
+        embedding: torch.Tensor,
+        norm: torch.Tensor,
+        output: nn.Linear,
+        epsilon: float,
+        rotary: Any,
     ) -> None:
         self.shape = shape
-        self._layers = layers
-        self._embedding = embedding
-        self._norm = norm
-        self._output = output
-        self._eps = 0.0
-        self._cos = self._sin = torch.empty(0)
+        self.layers = layers
+        self.embedding = embedding
+        self.norm = norm
+        self.output = output
+        self.epsilon = epsilon
+        self.cos, self.sin = self._rotation(rotary)
 
     @property
     def dtype(self) -> torch.dtype:
         """Of weights, keys and values."""
-        return self._embedding.dtype
+        return self.embedding.dtype
 
     @property
     def weights(self) -> str:
-        """What linear layers are held in: ``fp32``, ``bf16``, ``fp16`` or ``int8``."""
-        kind = type(self._output)
-        return "int8" if kind is Int8Linear else "fp16" if kind is Fp16Linear else dtype_name(self.dtype)
+        """What linear layers are held in."""
+        return dtype_name(self.dtype)
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self._embedding.device
+        return self.embedding.device
 
     @classmethod
     def of(cls, model: nn.Module) -> Decoder | None:
@@ -122,15 +147,21 @@ class Decoder:
         with torch.inference_mode():
             expected = _plain_logits(model)
             layers = [_layer(layer, shape) for layer in base.layers]
-            decoder = cls(shape, layers, base.embed_tokens.weight.detach(), base.norm.weight.detach(), output)
-            decoder._eps = config.rms_norm_eps
-            decoder._learn_rotation(base.rotary_emb)
-            return decoder if _same(decoder._trial(), expected) else None
+            decoder = cls(
+                shape,
+                layers,
+                base.embed_tokens.weight.detach(),
+                base.norm.weight.detach(),
+                output,
+                config.rms_norm_eps,
+                base.rotary_emb,
+            )
+            return decoder if passes_trial(decoder, expected) else None
 
     @property
     def sizes(self) -> dict[str, tuple[int, tuple[int, ...]]]:
         """Name of a joined linear layer -> its inputs, and the outputs of each of its parts."""
-        shape, layer = self.shape, self._layers[0]
+        shape, layer = self.shape, self.layers[0]
         gate = layer.gate_up.out_features // 2
         queries, keys = shape.heads * shape.width, shape.kv_heads * shape.width
         return {
@@ -140,32 +171,41 @@ class Decoder:
             "down": (layer.down.in_features, (layer.down.out_features,)),
         }
 
-    def hold_as(self, make: Callable[[nn.Linear], Linear]) -> None:
-        """Exchange every linear layer, once: for :class:`Fp16Linear` or :class:`Int8Linear`."""
-
-        def exchanged(linear: Linear) -> Linear:
-            if not isinstance(linear, nn.Linear):
-                raise TypeError(f"its linear layers were exchanged before: {type(linear).__name__}")
-            return make(linear)
-
-        output = exchanged(self._output)
-        layers = [
-            replace(
-                layer,
-                qkv=exchanged(layer.qkv),
-                out=exchanged(layer.out),
-                gate_up=exchanged(layer.gate_up),
-                down=exchanged(layer.down),
-            )
-            for layer in self._layers
+    @property
+    def linear(self) -> list[nn.Linear]:
+        """All linear layers, the output layer last."""
+        return [
+            *(part for layer in self.layers for part in (layer.qkv, layer.out, layer.gate_up, layer.down)),
+            self.output,
         ]
-        self._output, self._layers = output, layers  # all or none
 
     @property
     def nbytes(self) -> int:
         """Of the weights that a step reads, whatever it reads of the embedding."""
-        linear = [part for layer in self._layers for part in (layer.qkv, layer.out, layer.gate_up, layer.down)]
-        return sum(one.weight.nbytes if isinstance(one, nn.Linear) else one.nbytes for one in (*linear, self._output))
+        return sum(one.weight.nbytes for one in self.linear)
+
+    def step(self, memory: KeysValues, parts: Sequence[Part], wanted: Sequence[int]) -> torch.Tensor:
+        """As :meth:`tunesmith.engine.steps.StepDecoder.step`."""
+        device = self.device
+        ids = [token for part in parts for token in part.tokens]
+        places = [part.before + place for part in parts for place in range(len(part.tokens))]
+        adapted: dict[Adapter, list[int]] = {}
+        start = 0
+        for part in parts:
+            if part.adapter is not None:
+                adapted.setdefault(part.adapter, []).extend(range(start, start + len(part.tokens)))
+            start += len(part.tokens)
+        return self.forward(
+            torch.tensor(ids, device=device),
+            torch.tensor(places, device=device),
+            memory,
+            Attending.of(self.shape, [(part.slot, part.before, len(part.tokens)) for part in parts], device),
+            torch.tensor(wanted, dtype=torch.long, device=device),
+            [(torch.tensor(rows, device=device), adapter) for adapter, rows in adapted.items()],
+        )
+
+    def close(self) -> None:
+        """It holds no threads."""
 
     def forward(
         self,
@@ -192,15 +232,15 @@ class Decoder:
         shape = self.shape
         tokens = ids.shape[0]
         both = shape.heads + shape.kv_heads
-        cos, sin = self._cos[positions], self._sin[positions]  # (N, 1, D)
-        hidden = F.embedding(ids, self._embedding)
-        for number, layer in enumerate(self._layers):
+        cos, sin = self.cos[positions], self.sin[positions]  # (N, 1, D)
+        hidden = F.embedding(ids, self.embedding)
+        for number, layer in enumerate(self.layers):
             read = self._normed(hidden, layer.norm)
             heads = self._adapted(adapted, number, "qkv", read, layer.qkv(read))
             heads = heads.view(tokens, both + shape.kv_heads, shape.width)
             turned, values = heads[:, :both], heads[:, both:]
             if layer.heads_norm is not None:
-                turned = F.rms_norm(turned, (shape.width,), eps=self._eps) * layer.heads_norm
+                turned = F.rms_norm(turned, (shape.width,), eps=self.epsilon) * layer.heads_norm
             # (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin): halves swapped, the sign in the table.
             turned = torch.addcmul(turned * cos, turned.roll(shape.width // 2, -1), sin)
             mixed = attending.attend(number, memory, turned[:, : shape.heads], turned[:, shape.heads :], values)
@@ -209,7 +249,8 @@ class Decoder:
             gate, up = self._adapted(adapted, number, "gate_up", read, layer.gate_up(read)).chunk(2, dim=-1)
             gated = F.silu(gate) * up
             hidden = hidden + self._adapted(adapted, number, "down", gated, layer.down(gated))
-        return self._output(self._normed(hidden[wanted], self._norm))
+        logits: torch.Tensor = self.output(self._normed(hidden[wanted], self.norm))
+        return logits
 
     @staticmethod
     def _adapted(
@@ -225,27 +266,39 @@ class Decoder:
         return result
 
     def _normed(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return F.rms_norm(hidden, weight.shape, weight, self._eps)
+        return F.rms_norm(hidden, weight.shape, weight, self.epsilon)
 
-    def _learn_rotation(self, rotary: Any) -> None:
+    def _rotation(self, rotary: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """The model's own table of angles, whatever rule it scales them by."""
         places = torch.arange(self.shape.context, device=self.device)[None]
-        cos, sin = rotary(self._embedding[:1].float(), places)
+        cos, sin = rotary(self.embedding[:1].float(), places)
         half = self.shape.width // 2
         sin = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
-        self._cos, self._sin = cos[0, :, None].to(self.dtype), sin[0, :, None].to(self.dtype)
+        return cos[0, :, None].to(self.dtype), sin[0, :, None].to(self.dtype)
 
-    def _trial(self) -> torch.Tensor:
-        """Logits of every place of the trial, the first part read at once, the rest token by token."""
-        memory = KeysValues.of(self, slots=1, capacity=len(_TRIED))
-        ids = torch.tensor(_TRIED, device=self.device)
-        found, start = [], 0
-        for size in (len(_TRIED) - 4, 2, 1, 1):
-            places = torch.arange(start, start + size, device=self.device)
-            attending = Attending.of(self.shape, [(0, start, size)], self.device)
-            found.append(self.forward(ids[places], places, memory, attending, torch.arange(size, device=self.device)))
-            start += size
-        return torch.cat(found)
+
+_ROUNDING = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 0.1, "int8": 0.2}
+"""What weights are held in -> by how much logits of the trial may differ, as a part of the largest: sums are taken in
+another order, and weights rounded."""
+
+
+@torch.inference_mode()
+def trial_logits(decoder: StepDecoder) -> torch.Tensor:
+    """Logits of every place of the trial, the first part read at once, the rest token by token."""
+    memory = KeysValues.of(decoder, slots=1, capacity=len(_TRIED))
+    found, start = [], 0
+    for size in (len(_TRIED) - 4, 2, 1, 1):
+        part = Part(0, start, _TRIED[start : start + size])
+        found.append(decoder.step(memory, [part], range(size)).float().clone())
+        start += size
+    return torch.cat(found)
+
+
+def passes_trial(decoder: StepDecoder, expected: torch.Tensor) -> bool:
+    """Whether its logits of the trial are those expected, but for rounding."""
+    got = trial_logits(decoder)
+    allowed = _ROUNDING[decoder.weights] * float(expected.abs().max())
+    return got.shape == expected.shape and float((got - expected.float()).abs().max()) <= allowed
 
 
 def dtype_name(dtype: torch.dtype) -> str:
@@ -278,7 +331,7 @@ def _is_plain(model: nn.Module, base: Any, config: Any) -> bool:
     )
 
 
-def _layer(layer: Any, shape: Shape) -> _Layer:
+def _layer(layer: Any, shape: Shape) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     norms = None
     if getattr(attention, "q_norm", None) is not None:
@@ -288,7 +341,7 @@ def _layer(layer: Any, shape: Shape) -> _Layer:
                 attention.k_norm.weight.detach().expand(shape.kv_heads, -1),
             ]
         )
-    return _Layer(
+    return Layer(
         norm=layer.input_layernorm.weight.detach(),
         qkv=_joined(attention.q_proj, attention.k_proj, attention.v_proj),
         heads_norm=norms,
@@ -318,10 +371,3 @@ def _plain_logits(model: Any) -> torch.Tensor:
     device = model.get_input_embeddings().weight.device
     logits: torch.Tensor = model(input_ids=torch.tensor([_TRIED], device=device), use_cache=False).logits[0]
     return logits
-
-
-def _same(got: torch.Tensor, expected: torch.Tensor) -> bool:
-    """To rounding of the model's dtype: sums are taken in another order."""
-    tolerance = 1e-3 if got.dtype == torch.float32 else 0.1
-    scale = float(expected.float().abs().max())
-    return got.shape == expected.shape and float((got.float() - expected.float()).abs().max()) <= tolerance * scale

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tunesmith.engine.batching import Batching
 from tunesmith.engine.continuation import Continuation, Writing
-from tunesmith.engine.decoder import Decoder
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter, read_adapter
 from tunesmith.engine.protocol import EngineStats
 from tunesmith.engine.rendering import Rendering
+from tunesmith.engine.steps import StepDecoder
 from tunesmith.engine.writing import Limits, WritingEngine
 from tunesmith.errors import RequestError
 
@@ -20,18 +20,19 @@ __all__ = ["GeneratingEngine"]
 
 
 class GeneratingEngine(WritingEngine):
-    """An ``Engine`` over a :class:`~tunesmith.engine.decoder.Decoder`.
+    """An ``Engine`` over a :class:`~tunesmith.engine.steps.StepDecoder`.
 
-    A request gives the same tokens whatever is computed beside it, but for the last bits of the logits: its random
-    numbers are its own, and nothing is padded into it; but a product of more rows may take its sums in another order,
-    so that two tokens of equal likelihood may change places.
+    A request gives the same tokens whatever is computed beside it: its random numbers are its own, and nothing is
+    padded into it. Under a :class:`~tunesmith.engine.compiled.CompiledDecoder` its logits are the same to the last bit;
+    under PyTorch a product of more rows may take its sums in another order, so that two tokens of equal likelihood may
+    change places.
 
     Args:
         decoder: computes.
         rendering: as of :class:`WritingEngine`; so are the others.
     """
 
-    def __init__(self, decoder: Decoder, rendering: Rendering, *, name: str, task: str, limits: Limits) -> None:
+    def __init__(self, decoder: StepDecoder, rendering: Rendering, *, name: str, task: str, limits: Limits) -> None:
         context = decoder.shape.context
         super().__init__(
             rendering,
@@ -66,6 +67,9 @@ class GeneratingEngine(WritingEngine):
     def _leave(self, work: Writing) -> None:
         for answer in work.answers:
             self._batching.remove(answer)
+
+    def _release(self) -> None:
+        self._decoder.close()
 
     # ---- adapters --------------------------------------------------------------------------------
 

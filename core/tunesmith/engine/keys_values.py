@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from tunesmith.engine.decoder import Decoder, Shape
+    from tunesmith.engine.decoder import Shape
+    from tunesmith.engine.steps import StepDecoder
 
 __all__ = ["KeysValues", "bytes_per_token"]
 
@@ -40,7 +41,7 @@ class KeysValues:
         self.values = [torch.zeros(size, dtype=dtype, device=device) for _ in range(shape.layers)]
 
     @classmethod
-    def of(cls, decoder: Decoder, *, slots: int, capacity: int) -> KeysValues:
+    def of(cls, decoder: StepDecoder, *, slots: int, capacity: int) -> KeysValues:
         """For a decoder, in its dtype and on its device."""
         return cls(decoder.shape, slots=slots, capacity=capacity, dtype=decoder.dtype, device=decoder.device)
 

@@ -55,14 +55,17 @@ class Adapter:
     """Low-rank parts by the number and the name of the joined layer.
 
     Two of them are never equal: what one has cached is nothing to the other, even where they have one name.
+
+    Attributes:
+        parts: number of the layer and name of the joined linear layer -> what is added to it.
     """
 
     def __init__(self, parts: Mapping[tuple[int, str], list[LowRank]]) -> None:
-        self._parts = parts
+        self.parts = parts
 
     def add(self, layer: int, name: str, hidden: torch.Tensor, rows: torch.Tensor, result: torch.Tensor) -> None:
         """Add what the adapter makes of its rows of ``hidden`` (N, I) to those of ``result`` (N, O), in place."""
-        for part in self._parts.get((layer, name), ()):
+        for part in self.parts.get((layer, name), ()):
             result[rows, part.start : part.end] += hidden[rows] @ part.down @ part.up
 
 

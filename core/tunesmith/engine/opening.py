@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
-from tunesmith.engine.decoder import Decoder
-from tunesmith.engine.fp16 import Fp16Linear, fp16_works
+from tunesmith.engine.compiled import CompiledDecoder, Stored
+from tunesmith.engine.decoder import Decoder, dtype_name
 from tunesmith.engine.generating import GeneratingEngine
-from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.keys_values import bytes_per_token
 from tunesmith.engine.model import load
 from tunesmith.engine.protocol import Engine
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.rows import RowsEngine
 from tunesmith.engine.sequential import SequentialEngine
+from tunesmith.engine.steps import StepDecoder
 from tunesmith.engine.writing import Limits
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import room_on
@@ -67,8 +68,8 @@ def open_engine(
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         weights: ``fp32``; ``bf16`` (of models that answer rows: their products); ``fp16`` and ``int8``: linear layers
             of Llama-like decoders on a processor, the rest in fp32; ``auto``: bf16 where this machine computes it
-            faster; else, for decoders on a processor, fp16, which is rounded less than bf16 and read in half the time
-            of fp32; else fp32.
+            faster; else, for decoders on a processor, fp16, which is rounded less than bf16 and half of fp32 to read;
+            else fp32.
         slots: answers under way at once; fewer where the memory does not hold so many.
         context: longest prompt and answer together, in tokens. Default: what the model allows.
         waiting: requests in the queue at most.
@@ -110,8 +111,8 @@ def open_engine(
     if decoder is None:
         _refuse(weights, name, "its layers are not those of a Llama-like decoder")
         return SequentialEngine(model.module, rendering, name=name, task=model.task, limits=limits)
-    _hold(decoder, weights, name)
-    return GeneratingEngine(decoder, rendering, name=name, task=model.task, limits=_fitting(decoder, limits, name))
+    held = _held(decoder, weights, name)
+    return GeneratingEngine(held, rendering, name=name, task=model.task, limits=_fitting(held, limits, name))
 
 
 def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine], str] | None:
@@ -124,20 +125,26 @@ def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine],
     return make, address
 
 
-def _hold(decoder: Decoder, weights: Weights, name: str) -> None:
-    """Linear layers in fewer bits, where that is asked for or known to pay."""
-    on_processor = decoder.device.type == "cpu"
-    if not on_processor:
+def _held(decoder: Decoder, weights: Weights, name: str) -> StepDecoder:
+    """What computes: on a processor compiled code, with linear layers in fewer bits where that is asked for."""
+    if decoder.device.type != "cpu":
         _refuse(weights, name, "it is on a GPU")
-    elif weights == "int8":
-        decoder.hold_as(Int8Linear)
-    elif weights == "fp16" or (weights == "auto" and decoder.dtype == torch.float32 and fp16_works()):
-        if not fp16_works():
-            _refuse(weights, name, "this build of PyTorch has no such products")
-        try:
-            decoder.hold_as(Fp16Linear)
-        except OverflowError as error:
+        return decoder
+    own: Any = dtype_name(decoder.dtype)
+    stored: Stored = ("fp16" if own == "fp32" else own) if weights == "auto" else weights
+    begin = time.monotonic()
+    try:
+        compiled = CompiledDecoder.of(decoder, stored)
+    except OverflowError as error:
+        if weights != "auto":
             _refuse(weights, name, str(error))
+        compiled = CompiledDecoder.of(decoder, own)
+    if compiled is not None:
+        _log.info("%s: its step was compiled and tried in %.1f s", name, time.monotonic() - begin)
+        return compiled
+    _refuse(weights, name, "what was compiled for this processor does not compute what the model computes")
+    _log.warning("%s: compiled code does not compute what the model computes here; PyTorch does it, slower", name)
+    return decoder
 
 
 def _refuse(weights: Weights, name: str, reason: str) -> None:
@@ -150,7 +157,7 @@ def _refuse(weights: Weights, name: str, reason: str) -> None:
         )
 
 
-def _fitting(decoder: Decoder, limits: Limits, name: str) -> Limits:
+def _fitting(decoder: StepDecoder, limits: Limits, name: str) -> Limits:
     """Fewer slots where the memory does not hold all of them."""
     room = room_on(decoder.device)
     if room is None:

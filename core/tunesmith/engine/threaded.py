@@ -205,6 +205,10 @@ class ThreadedEngine(ABC, Generic[W]):
                     _log.exception("%s: a step failed; the requests under way were ended", self._info.name)
                     self._end_all(error)
         self._end_all(None)
+        self._release()
+
+    def _release(self) -> None:
+        """Give back what the engine itself holds; its thread's last act."""
 
     def _take_gone(self) -> list[W]:
         """Take out what was cancelled and what has run out of time."""

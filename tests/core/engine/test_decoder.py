@@ -8,63 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from tunesmith.engine import attending as attending_file
 from tunesmith.engine.attending import Attending
 from tunesmith.engine.decoder import Decoder
-from tunesmith.engine.fp16 import Fp16Linear, fp16_works
-from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.keys_values import KeysValues, bytes_per_token
 
-SIZES: dict[str, Any] = {
-    "vocab_size": 100,
-    "hidden_size": 48,
-    "intermediate_size": 64,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 64,
-}
-SCALED = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10_000.0}
-MODELS = {
-    "llama": (LlamaForCausalLM, LlamaConfig, {}),
-    "llama-biases": (LlamaForCausalLM, LlamaConfig, {"attention_bias": True, "mlp_bias": True}),
-    "llama-scaled": (LlamaForCausalLM, LlamaConfig, {"rope_parameters": SCALED}),
-    "llama-tied": (LlamaForCausalLM, LlamaConfig, {"tie_word_embeddings": True}),
-    "llama-all-heads": (LlamaForCausalLM, LlamaConfig, {"num_key_value_heads": 4}),
-    "mistral": (MistralForCausalLM, MistralConfig, {"sliding_window": None}),
-    "qwen2": (Qwen2ForCausalLM, Qwen2Config, {}),
-    "qwen3": (Qwen3ForCausalLM, Qwen3Config, {"head_dim": 16}),
-}
-
-
-def make(name: str, **more: Any) -> Any:
-    kind, config, settings = MODELS[name]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = kind(config(**(SIZES | settings | more))).eval()
-        for parameter in model.parameters():  # biases and norms are 0 and 1 when new, which would hide mistakes
-            if parameter.ndim == 1:
-                torch.nn.init.normal_(parameter, 0.5, 0.5)
-    return model
-
-
-def logits(model: Any, ids: list[int]) -> torch.Tensor:
-    with torch.inference_mode():
-        found: torch.Tensor = model(torch.tensor([ids]), use_cache=False).logits[0]
-    return found
+from .decoders import MODELS, SEQUENCES, logits, make
 
 
 def run(decoder: Decoder, memory: KeysValues, parts: list[tuple[int, int, list[int]]]) -> torch.Tensor:
@@ -76,9 +27,6 @@ def run(decoder: Decoder, memory: KeysValues, parts: list[tuple[int, int, list[i
         return decoder.forward(
             ids, places, memory, Attending.of(decoder.shape, plan, decoder.device), torch.arange(len(ids))
         )
-
-
-SEQUENCES = [[(7 * n + 3 * k) % 97 for n in range(size)] for k, size in enumerate((21, 6, 13))]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -133,7 +81,7 @@ def test_the_model_still_works_and_shares_its_weights() -> None:
     decoder = Decoder.of(model)
     assert decoder is not None
     assert torch.allclose(logits(model, SEQUENCES[0]), before, atol=1e-6)
-    layer, joined = model.model.layers[0], decoder._layers[0].qkv
+    layer, joined = model.model.layers[0], decoder.layers[0].qkv
     assert layer.self_attn.q_proj.weight.data_ptr() == joined.weight.data_ptr()
 
 
@@ -145,38 +93,6 @@ def test_bf16_is_near() -> None:
     got = run(decoder, memory, [(0, 0, SEQUENCES[0])])
     assert got.dtype == torch.bfloat16
     assert (got - logits(model, SEQUENCES[0])).abs().max() < 0.1
-
-
-@pytest.mark.parametrize(
-    ("make_linear", "share", "tolerance"),
-    [
-        (Int8Linear, 4, 0.05),
-        pytest.param(
-            Fp16Linear, 2, 0.002, marks=pytest.mark.skipif(not fp16_works(), reason="PyTorch has no fp16 products here")
-        ),
-    ],
-)
-def test_fewer_bits_are_near_and_smaller(make_linear: Any, share: int, tolerance: float) -> None:
-    for name in ("qwen3", "llama-biases"):
-        model = make(name)
-        expected = logits(model, SEQUENCES[0])
-        decoder = Decoder.of(model)
-        assert decoder is not None
-        before = decoder.nbytes
-        decoder.hold_as(make_linear)
-        got = run(decoder, KeysValues.of(decoder, slots=1, capacity=32), [(0, 0, SEQUENCES[0])])
-        assert (got - expected).abs().max() < tolerance * expected.abs().max()
-        assert not torch.equal(got, expected)
-        assert decoder.nbytes == before // share
-        with pytest.raises(TypeError, match="exchanged before"):
-            decoder.hold_as(make_linear)
-
-
-def test_weights_that_fp16_does_not_hold() -> None:
-    linear = torch.nn.Linear(4, 4)
-    torch.nn.init.constant_(linear.weight, 1e6)
-    with pytest.raises(OverflowError, match="larger than 65504"):
-        Fp16Linear(linear)
 
 
 @pytest.mark.parametrize(
@@ -218,22 +134,3 @@ def test_single_tokens_come_first() -> None:
     assert decoder is not None
     with pytest.raises(ValueError, match="come first"):
         Attending.of(decoder.shape, [(0, 0, 3), (1, 4, 1)], decoder.device)
-
-
-def test_layers_are_exchanged_all_or_none() -> None:
-    decoder = Decoder.of(make("llama"))
-    assert decoder is not None
-    torch.nn.init.constant_(decoder._layers[-1].down.weight, 1e6)  # type: ignore[arg-type]
-    with pytest.raises(OverflowError):
-        decoder.hold_as(Fp16Linear)
-    assert decoder.weights == "fp32"
-    assert (
-        decoder.nbytes
-        == 4
-        * sum(
-            one.in_features * one.out_features
-            for layer in decoder._layers
-            for one in (layer.qkv, layer.out, layer.gate_up, layer.down)
-        )
-        + 4 * 100 * 48
-    )

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tunesmith.engine import open_engine, opening
-from tunesmith.engine.fp16 import Fp16Linear, fp16_works
+from tunesmith.engine.compiled import CompiledDecoder
+from tunesmith.engine.decoder import Decoder
 from tunesmith.engine.generating import GeneratingEngine
-from tunesmith.engine.int8 import Int8Linear
 from tunesmith.engine.remote import RemoteEngine
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import Room
@@ -33,13 +34,13 @@ def test_names(folder: Path) -> None:
         assert engine.info.task == "chat"
 
 
-@pytest.mark.parametrize(("weights", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_weights(folder: Path, weights: opening.Weights, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("weights", ["fp32", "bf16", "fp16", "int8"])
+def test_weights(folder: Path, weights: opening.Weights) -> None:
     engine = open_engine(folder, weights=weights)
     engine.close()
     assert isinstance(engine, GeneratingEngine)
-    assert engine._decoder.dtype == dtype
-    assert engine._memory.keys[0].dtype == dtype
+    assert isinstance(engine._decoder, CompiledDecoder)
+    assert engine._memory.keys[0].dtype == torch.float32
     assert engine.info.weights == weights
 
 
@@ -81,15 +82,38 @@ def test_too_little_memory_is_an_error_with_ways_out(folder: Path, monkeypatch: 
     assert "give a smaller context" in str(caught.value)
 
 
-@pytest.mark.skipif(not fp16_works(), reason="PyTorch has no fp16 products here")
 def test_without_bf16_instructions_a_decoder_is_held_in_fp16(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "choose_precision", lambda *_: Precision("fp32", "no bf16 here"))
-    for weights, kind in (("auto", Fp16Linear), ("fp16", Fp16Linear), ("fp32", torch.nn.Linear), ("int8", Int8Linear)):
-        engine = open_engine(folder, weights=weights)  # type: ignore[arg-type]
-        engine.close()
-        assert isinstance(engine, GeneratingEngine)
-        assert isinstance(engine._decoder._output, kind)
-        assert engine.info.weights == ("fp16" if weights == "auto" else weights)
+    engine = open_engine(folder)
+    engine.close()
+    assert engine.info.weights == "fp16"
+
+
+def test_weights_too_large_for_fp16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "choose_precision", lambda *_: Precision("fp32", "no bf16 here"))
+    folder = tiny_llama(tmp_path / "large")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.mlp.down_proj.weight"][0, 0] = 1e6
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    engine = open_engine(folder)
+    engine.close()
+    assert engine.info.weights == "fp32"
+    with pytest.raises(ModelError, match="cannot be held in fp16") as caught:
+        open_engine(folder, weights="fp16")
+    assert "a weight is larger than 65504, which is the most that fp16 holds" in str(caught.value)
+
+
+def test_compiled_code_that_fails_its_trial_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(CompiledDecoder, "of", lambda *_: None)
+    engine = open_engine(folder, weights="fp32")
+    engine.close()
+    assert isinstance(engine, GeneratingEngine)
+    assert isinstance(engine._decoder, Decoder)
+    assert "compiled code does not compute what the model computes here; PyTorch does it, slower" in caplog.text
+    with pytest.raises(ModelError, match="cannot be held in int8"):
+        open_engine(folder, weights="int8")
 
 
 @pytest.mark.parametrize("weights", ["int8", "fp16"])

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What compiled functions need and Python has no word for: tensors by their address, and atomic operations."""
+
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from llvmlite import ir
+from numba import __version__ as numba_version
+from numba import carray, config, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from tunesmith.data.cache import cache_folder
+
+__all__ = ["atomic_add", "compiled", "entry", "give_way", "load", "matrix", "rows", "store", "to_float"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+}
+_WORD = ir.IntType(64)
+_log = logging.getLogger(__name__)
+
+
+def compiled(function: F) -> F:
+    """A function for other compiled functions: it becomes machine code as a part of theirs.
+
+    Sums may be taken in any order, and multiplications and additions fused; but no step reckons with a value being
+    finite: a NaN stays a NaN.
+    """
+    return njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def entry(function: F) -> F:
+    """A function that Python calls, compiled when it is first called, and kept for the processes that come after.
+
+    It runs without Python's lock. What is kept lies in the cache's folder ``compiled`` (:mod:`tunesmith.data.cache`),
+    or in ``NUMBA_CACHE_DIR``, under a digest of this package's sources: Numba itself looks at one file only.
+    """
+    dispatcher = njit(**_OPTIONS)(function)
+    folder = _folder()
+    if folder is not None:
+        given, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # it is read while caching is enabled, and not again
+        try:
+            dispatcher.enable_caching()
+        finally:
+            config.CACHE_DIR = given
+    return dispatcher  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path | None:
+    """Where machine code is kept; ``None``: nowhere."""
+    given = Path(config.CACHE_DIR) if config.CACHE_DIR else cache_folder("compiled")
+    if given is None:
+        return None
+    digest = hashlib.sha256(f"{numba_version} {sys.version}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    folder = given / digest.hexdigest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        _log.warning("machine code is not kept: %s", error)
+        return None
+    return folder
+
+
+@intrinsic
+def _pointer(context, address):
+    def code(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.intp), code
+
+
+@intrinsic
+def atomic_add(context, address, value):
+    """Add to the int64 at an address; what was there before."""
+
+    def code(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        return builder.atomic_rmw("add", place, arguments[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), code
+
+
+@intrinsic
+def load(context, address):
+    """The int64 at an address, as other threads have left it."""
+
+    def code(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        return builder.load_atomic(place, "seq_cst", 8)
+
+    return types.int64(types.int64), code
+
+
+@intrinsic
+def store(context, address, value):
+    """Write an int64, for other threads to see."""
+
+    def code(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        builder.store_atomic(arguments[1], place, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), code
+
+
+give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
+"""Let another thread run on this core, if one waits for it."""
+
+
+@intrinsic
+def _from_half(context, bits):
+    def code(context, builder, signature, arguments):
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.int16), code
+
+
+@compiled
+def matrix(address: int, count: int, width: int, dtype: Any) -> Any:
+    """The array (count, width) at an address."""
+    return carray(_pointer(address), (count, width), dtype)
+
+
+@compiled
+def rows(address: int, count: int) -> Any:
+    """The float32 array (count,) at an address."""
+    return carray(_pointer(address), (count,), np.float32)
+
+
+def to_float(value: Any) -> Any:
+    """A stored weight as float32: float32 itself, the bits of bf16 as uint16, those of fp16 as int16, or int8."""
+    raise NotImplementedError("only compiled functions call it")
+
+
+@overload(to_float, inline="always")
+def _to_float(value):
+    if value == types.int8:
+        return lambda value: np.float32(value)
+    if value == types.uint16:
+        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+    if value == types.int16:
+        return lambda value: _from_half(value)
+    if value == types.float32:
+        return lambda value: value
+    return None

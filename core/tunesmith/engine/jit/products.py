@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Products of a few rows of activations with many rows of weights.
+
+Sums are in float32 whatever the weights are stored as. Four rows at once convert each weight once; a single row takes
+eight outputs at once, for eight sums that do not wait for each other. Both take the same sums in the same order, so a
+row's result does not depend, not in its last bit, on the rows beside it (``tests/core/engine/jit/test_products.py``).
+
+Shapes: M rows, K inputs, N outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tunesmith.engine.jit.native import compiled, matrix, to_float
+
+__all__ = ["STORED", "multiply", "multiply_stored"]
+
+STORED = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3}
+"""What weights are stored in -> its number. The bits of bf16 are held as uint16, those of fp16 as int16."""
+
+_FP32, _BF16, _FP16 = 0, 1, 2
+
+
+@compiled
+def multiply_stored(x: Any, address: int, stored: int, first: int, last: int, made: Any) -> None:
+    """:func:`multiply` with the weights at an address, stored as ``STORED`` numbers it."""
+    outputs, inputs = made.shape[1], x.shape[1]
+    if stored == _FP32:
+        multiply(x, matrix(address, outputs, inputs, np.float32), first, last, made)
+    elif stored == _BF16:
+        multiply(x, matrix(address, outputs, inputs, np.uint16), first, last, made)
+    elif stored == _FP16:
+        multiply(x, matrix(address, outputs, inputs, np.int16), first, last, made)
+    else:
+        multiply(x, matrix(address, outputs, inputs, np.int8), first, last, made)
+
+
+@compiled
+def multiply(x: Any, weights: Any, first: int, last: int, made: Any) -> None:
+    """Some outputs of ``x @ weights.T``.
+
+    Args:
+        x: float32 (M, K).
+        weights: (N, K), as :func:`~tunesmith.engine.jit.native.to_float` reads them.
+        first: output.
+        last: behind the last output.
+        made: float32 (M, N), of which the columns from ``first`` to ``last`` are written.
+    """
+    count = x.shape[0]
+    even = first + (last - first) // 8 * 8
+    row = 0
+    while row + 4 <= count:
+        for output in range(first, even, 2):
+            _four_rows(x, weights, row, output, made)
+        row += 4
+    while row < count:
+        for output in range(first, even, 8):
+            _eight_outputs(x, weights, row, output, made)
+        row += 1
+    for output in range(even, last):
+        for row in range(count):
+            _one(x, weights, row, output, made)
+
+
+@compiled
+def _four_rows(x: Any, weights: Any, row: int, output: int, made: Any) -> None:
+    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = np.float32(0)
+    for k in range(x.shape[1]):
+        a, b = to_float(weights[output, k]), to_float(weights[output + 1, k])
+        x0, x1, x2, x3 = x[row, k], x[row + 1, k], x[row + 2, k], x[row + 3, k]
+        a0 += x0 * a
+        a1 += x1 * a
+        a2 += x2 * a
+        a3 += x3 * a
+        b0 += x0 * b
+        b1 += x1 * b
+        b2 += x2 * b
+        b3 += x3 * b
+    made[row, output], made[row, output + 1] = a0, b0
+    made[row + 1, output], made[row + 1, output + 1] = a1, b1
+    made[row + 2, output], made[row + 2, output + 1] = a2, b2
+    made[row + 3, output], made[row + 3, output + 1] = a3, b3
+
+
+@compiled
+def _eight_outputs(x: Any, weights: Any, row: int, output: int, made: Any) -> None:
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
+    for k in range(x.shape[1]):
+        value = x[row, k]
+        s0 += value * to_float(weights[output, k])
+        s1 += value * to_float(weights[output + 1, k])
+        s2 += value * to_float(weights[output + 2, k])
+        s3 += value * to_float(weights[output + 3, k])
+        s4 += value * to_float(weights[output + 4, k])
+        s5 += value * to_float(weights[output + 5, k])
+        s6 += value * to_float(weights[output + 6, k])
+        s7 += value * to_float(weights[output + 7, k])
+    made[row, output], made[row, output + 1] = s0, s1
+    made[row, output + 2], made[row, output + 3] = s2, s3
+    made[row, output + 4], made[row, output + 5] = s4, s5
+    made[row, output + 6], made[row, output + 7] = s6, s7
+
+
+@compiled
+def _one(x: Any, weights: Any, row: int, output: int, made: Any) -> None:
+    total = np.float32(0)
+    for k in range(x.shape[1]):
+        total += x[row, k] * to_float(weights[output, k])
+    made[row, output] = total

@@ -1,0 +1,256 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""One step of a Llama-like decoder, from the embedded tokens to the logits, shared by the threads of a team.
+
+Every phase ends before the next begins. What a phase reads (hidden states after their norm, gated values) each thread
+makes for itself when it has claimed its first piece: that costs less than a phase of its own.
+
+Shapes: N tokens of a step, R of these whose logits are wanted, P sequences they belong to, W hidden width, H query
+heads, G key-value heads, D head width, I gated width, V vocabulary, C tokens of a slot, L layers, T threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tunesmith.engine.jit.attention import attend, exp, turn
+from tunesmith.engine.jit.low_rank import add_low_rank, lower
+from tunesmith.engine.jit.native import compiled, entry, matrix, rows
+from tunesmith.engine.jit.products import multiply_stored
+from tunesmith.engine.jit.team import claim, done, enter, leave, wait_for
+
+__all__ = ["FIELDS", "Model", "Plan", "Space", "compute", "phases"]
+
+FIELDS = {
+    name: place
+    for place, name in enumerate(
+        (
+            *("norm", "heads_norm", "mlp_norm", "keys", "values"),
+            *(f"{part}{what}" for part in ("qkv", "out", "gate_up", "down") for what in ("", "_scale", "_bias")),
+        )
+    )
+}
+"""Of a layer -> its column among the addresses; where there is no such thing the address is 0."""
+
+PHASES_OF_A_LAYER = 5
+_BLOCK = 32  # outputs of a piece
+_NORM, _HEADS_NORM, _MLP_NORM, _KEYS, _VALUES, _QKV, _OUT, _GATE_UP, _DOWN = 0, 1, 2, 3, 4, 5, 8, 11, 14
+_AS_IT_IS, _NORMED, _GATED = 0, 1, 2
+
+
+class Model(NamedTuple):
+    """What does not change.
+
+    Attributes:
+        layers: int64 (L + 1, ...) addresses, see ``FIELDS``. Behind the last layer: the last norm, and the output layer
+            in the place of ``qkv``.
+        cos: float32 (C, D).
+        sin: float32 (C, D), the first half with its sign changed.
+        sizes: H, G, D, and tokens of a slot.
+        epsilon: of all norms.
+        stored: what the weights are stored in (:data:`~tunesmith.engine.jit.products.STORED`).
+    """
+
+    layers: Any
+    cos: Any
+    sin: Any
+    sizes: tuple[int, int, int, int]
+    epsilon: np.float32
+    stored: int
+
+
+class Plan(NamedTuple):
+    """What a step is to compute.
+
+    Attributes:
+        sizes: int64 (4,): N, R, P, and whether adapters have a part in it.
+        parts: int64 (P, 4): slot, tokens cached, tokens that the step adds, and the first of these.
+        wanted: int64 (R,), the tokens whose logits are wanted.
+        adapters: int64 (N,), the number of each token's adapter; -1: none.
+        low_rank: int64, addresses of the adapters' parts (:mod:`tunesmith.engine.jit.low_rank`).
+    """
+
+    sizes: Any
+    parts: Any
+    wanted: Any
+    adapters: Any
+    low_rank: Any
+
+
+class Space(NamedTuple):
+    """Where it is computed; all float32.
+
+    Attributes:
+        hidden: (N, W); the embedded tokens at first.
+        heads: (N, (H + 2 G) D).
+        mixed: (N, H D).
+        gates: (N, 2 I).
+        made: (N, W).
+        logits: (R, V), the result.
+        read: (T, N · max(W, I)).
+        low: (T, N, ...).
+        scores: (T, C).
+    """
+
+    hidden: Any
+    heads: Any
+    mixed: Any
+    gates: Any
+    made: Any
+    logits: Any
+    read: Any
+    low: Any
+    scores: Any
+
+
+@compiled
+def phases(layers: int) -> int:
+    """Of a step, for a decoder of so many layers."""
+    return layers * PHASES_OF_A_LAYER + 1
+
+
+@entry
+def compute(words: int, thread: int, model: Any, plan: Any, space: Any) -> None:
+    """Take part in steps: thread 0 in the one that is open, to its end; others as they come, until none has come for a
+    while.
+
+    Every kind of phase is called from one place: what is called twice is compiled twice.
+    """
+    step = 0
+    while True:
+        if thread:
+            step = enter(words, step)
+            if not step:
+                return
+        for phase in range(phases(model.layers.shape[0] - 1)):
+            layer, place = phase // PHASES_OF_A_LAYER, phase % PHASES_OF_A_LAYER
+            if place == 1:
+                _mix(words, phase, thread, model, plan, space, model.layers[layer])
+            else:
+                _project(words, phase, thread, model, plan, space, layer, place)
+        if not thread:
+            return
+        leave(words)
+
+
+@compiled
+def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: Any, layer: int, place: int) -> None:
+    """A phase: a linear layer, in the order of a layer's phases; behind the last layer, the output layer."""
+    at = model.layers[layer]
+    count, is_output = plan.sizes[0], layer == model.layers.shape[0] - 1
+    source, made, kind, norm, linear, number = space.hidden, space.heads, _NORMED, at[_NORM], _QKV, 0
+    if is_output:
+        made, count = space.logits, plan.sizes[1]
+    elif place == 2:
+        source, made, kind, linear, number = space.mixed, space.made, _AS_IT_IS, _OUT, 1
+    elif place == 3:
+        made, norm, linear, number = space.gates, at[_MLP_NORM], _GATE_UP, 2
+    elif place == 4:
+        source, made, kind, linear, number = space.gates, space.made, _GATED, _DOWN, 3
+    made, outputs = made[:count], made.shape[1]
+    inputs = source.shape[1] // 2 if kind == _GATED else source.shape[1]
+    read = source[:count] if kind == _AS_IT_IS else space.read[thread, : count * inputs].reshape(count, inputs)
+    weights, scale, bias = at[linear], at[linear + 1], at[linear + 2]
+    adapted = plan.sizes[3] and not is_output
+    pieces = (outputs + _BLOCK - 1) // _BLOCK if count else 0
+    ready = False
+    piece = claim(words, phase)
+    while piece < pieces:
+        if not ready:
+            if kind == _NORMED:
+                for row in range(count):
+                    token = plan.wanted[row] if is_output else row
+                    _normalize(source[token], rows(norm, inputs), model.epsilon, read[row])
+            elif kind == _GATED:
+                for row in range(count):
+                    _gate(source[row], read[row])
+            if adapted:
+                lower(read, plan.adapters, plan.low_rank, layer, number, space.low[thread])
+            ready = True
+        first = piece * _BLOCK
+        last = min(first + _BLOCK, outputs)
+        multiply_stored(read, weights, model.stored, first, last, made)
+        _finish(made, first, last, scale, bias)
+        if adapted:
+            add_low_rank(space.low[thread], plan.adapters, plan.low_rank, layer, number, first, last, made)
+        if linear in (_OUT, _DOWN):
+            for row in range(count):
+                for output in range(first, last):
+                    space.hidden[row, output] += made[row, output]
+        done(words, phase)
+        piece = claim(words, phase)
+    wait_for(words, phase, pieces)
+
+
+@compiled
+def _mix(words: int, phase: int, thread: int, model: Any, plan: Any, space: Any, at: Any) -> None:
+    """A phase: attention. A piece is one key-value head of one sequence, with the query heads that look at it."""
+    heads, groups, size, capacity = model.sizes
+    share = heads // groups
+    pieces = plan.sizes[2] * groups
+    normed = at[_HEADS_NORM] != 0
+    norms = matrix(at[_HEADS_NORM] if normed else at[_NORM], heads + groups if normed else 0, size, np.float32)
+    none = space.hidden[0, :0]
+    piece = claim(words, phase)
+    while piece < pieces:
+        part, group = piece // groups, piece % groups
+        slot, before, added, first = plan.parts[part]
+        begin = (slot * groups + group) * capacity * size * 4
+        keys = matrix(at[_KEYS] + begin, capacity, size, np.float32)
+        values = matrix(at[_VALUES] + begin, capacity, size, np.float32)
+        for token in range(added):
+            row, position = space.heads[first + token], before + token
+            key = row[(heads + group) * size : (heads + group + 1) * size]
+            value = row[(heads + groups + group) * size : (heads + groups + group + 1) * size]
+            turn(key, norms[heads + group] if normed else none, model.cos[position], model.sin[position], model.epsilon)
+            for d in range(size):
+                keys[position, d] = key[d]
+                values[position, d] = value[d]
+        for token in range(added):
+            position = before + token
+            for head in range(group * share, (group + 1) * share):
+                query = space.heads[first + token, head * size : (head + 1) * size]
+                turn(query, norms[head] if normed else none, model.cos[position], model.sin[position], model.epsilon)
+                mixed = space.mixed[first + token, head * size : (head + 1) * size]
+                attend(query, keys, values, position + 1, space.scores[thread], mixed)
+        done(words, phase)
+        piece = claim(words, phase)
+    wait_for(words, phase, pieces)
+
+
+@compiled
+def _normalize(hidden: Any, weight: Any, epsilon: np.float32, read: Any) -> None:
+    """RMSNorm (arXiv:1910.07467) of one row."""
+    width = hidden.shape[0]
+    total = np.float32(0)
+    for k in range(width):
+        total += hidden[k] * hidden[k]
+    scale = np.float32(1) / np.sqrt(total / np.float32(width) + epsilon)
+    for k in range(width):
+        read[k] = hidden[k] * scale * weight[k]
+
+
+@compiled
+def _gate(gates: Any, read: Any) -> None:
+    """SiLU of the first half, times the second half, of one row."""
+    width = read.shape[0]
+    for k in range(width):
+        gate = gates[k]
+        read[k] = gate / (np.float32(1) + exp(-gate)) * gates[width + k]
+
+
+@compiled
+def _finish(made: Any, first: int, last: int, scale: int, bias: int) -> None:
+    """Scales and bias of a linear layer, where it has them."""
+    if scale:
+        each = rows(scale, last)
+        for row in range(made.shape[0]):
+            for output in range(first, last):
+                made[row, output] *= each[output]
+    if bias:
+        each = rows(bias, last)
+        for row in range(made.shape[0]):
+            for output in range(first, last):
+                made[row, output] += each[output]
