@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from tunesmith.engine import Model
+    from tunesmith.engine import EngineInfo, Model, Sampling
 
-__all__ = ["Greedy", "MaxNewTokens", "Seed", "Stop", "Temperature", "TopK", "TopP", "stream"]
+__all__ = ["Greedy", "MaxNewTokens", "Seed", "Stop", "Temperature", "TopK", "TopP", "settle", "stream"]
 
 MaxNewTokens = Annotated[
     int | None,
@@ -36,5 +36,20 @@ def stream(ctx: typer.Context, model: Model, prompt: str | list[dict[str, str]],
     """``model.stream``; an option out of its range is wrong usage, not a bug."""
     try:
         return model.stream(prompt, **options)
+    except ValueError as error:
+        ctx.fail(str(error))
+
+
+def settle(ctx: typer.Context, info: EngineInfo, **options: Any) -> Sampling:
+    """The options, and where none was given the model's own settings; one out of its range is wrong usage, not a bug.
+
+    Args:
+        options: of :func:`tunesmith.engine.sampling.settle_sampling`.
+    """
+    from tunesmith.engine.sampling import settle_sampling
+
+    own = {name: getattr(info.sampling, name) for name in ("temperature", "top_k", "top_p")}
+    try:
+        return settle_sampling(own, **options)
     except ValueError as error:
         ctx.fail(str(error))

@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tunesmith_cli.sampling import Greedy, MaxNewTokens, Seed, Temperature, TopK, TopP, stream
+from tunesmith_cli.sampling import Greedy, MaxNewTokens, Seed, Temperature, TopK, TopP, settle
 from tunesmith_cli.screen import Screen
 from tunesmith_cli.settings import Debug, Quiet, Settings
+
+if TYPE_CHECKING:
+    from tunesmith.engine import Engine, EngineInfo, Sampling
 
 __all__ = ["Conversation", "app"]
 
@@ -37,32 +40,44 @@ def chat(
     debug: Debug = False,
 ) -> None:
     """Talk to a model. /reset, /system TEXT and /exit steer; Ctrl-C cuts an answer short."""
-    import tunesmith
+    from tunesmith.engine import open_engine
+
+    screen = Screen(ctx.find_object(Settings) or Settings())
+    with closing(open_engine(model, slots=1)) as engine:
+        _check_chats(engine.info, model)
+        sampling = settle(ctx, engine.info, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, greedy=greedy)
+        screen.note(f"{model}. {COMMANDS}.")
+        Conversation(lambda messages: _answer(engine, messages, sampling, max_new_tokens), screen, system).run(_lines())
+
+
+def _check_chats(info: EngineInfo, model: str) -> None:
     from tunesmith.errors import ModelError
 
-    settings = ctx.find_object(Settings) or Settings()
-    loaded = tunesmith.load(model)
-    if not loaded.chats:
+    if not info.chats:
         raise ModelError(
             "this model does not answer messages",
-            given=f"{model}, a model of the task {loaded.task}",
+            given=f"{model}, a model of the task {info.task}",
             expected="a model of the task chat or preference",
             fix=[
                 f'tunesmith generate {model} --prompt "…" goes on with text, where the model can',
                 "tunesmith recipe new chat shows how to teach a model to chat",
             ],
         )
-    options = {
-        "max_new_tokens": max_new_tokens,
-        "greedy": greedy,
-        "seed": seed,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-    }
-    screen = Screen(settings)
-    screen.note(f"{model}. {COMMANDS}.")
-    Conversation(lambda messages: stream(ctx, loaded, messages, **options), screen, system).run(_lines())
+
+
+def _answer(
+    engine: Engine, messages: Sequence[Mapping[str, str]], sampling: Sampling, max_new_tokens: int | None
+) -> Iterator[str]:
+    """The pieces of the next answer. What was said before is read from the engine's prefix cache."""
+    from tunesmith.engine import GenerateRequest
+    from tunesmith.engine.model import MAX_NEW_TOKENS
+
+    prompt = tuple(messages)
+    if max_new_tokens is None and engine.info.context is not None:
+        # At least 1, so that a conversation that fills the context meets the engine's own words.
+        max_new_tokens = max(1, min(MAX_NEW_TOKENS, engine.info.context - len(engine.tokenize(prompt))))
+    request = GenerateRequest(prompt=prompt, max_new_tokens=max_new_tokens or MAX_NEW_TOKENS, sampling=sampling)
+    return (token.text for token in engine.submit(request) if token.text)
 
 
 class Conversation:

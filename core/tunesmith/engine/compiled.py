@@ -4,7 +4,7 @@
 
 A step of a small model in PyTorch is some hundred calls whose own cost is most of it, and a product of one row is none
 that libraries for large matrices are good at. Here weights are read once, in the form they are stored in (fp32, bf16,
-fp16 or int8), and all else is fp32.
+fp16 or int8), keys and values are held in fp16 beside weights of fewer bits than fp32, and all else is fp32.
 
 What a token gives does not depend on what is computed beside it, to the last bit: sums are taken in one order for one
 row and for many (:mod:`tunesmith.engine.jit.products`), and attention goes token by token. Only where the processor has
@@ -56,7 +56,8 @@ class CompiledDecoder:
         self.shape: Shape = decoder.shape
         self.weights: str = stored
         self.sizes: Mapping[str, tuple[int, tuple[int, ...]]] = decoder.sizes
-        self.dtype, self.device = torch.float32, torch.device("cpu")
+        self.dtype = torch.float32 if stored == "fp32" else torch.float16
+        self.arithmetic, self.device = torch.float32, torch.device("cpu")
         self.nbytes = 0
         self._decoder = decoder if stored == "bf16" else None
         self._held: list[torch.Tensor] = []  # what compiled code knows by address
@@ -174,7 +175,15 @@ class CompiledDecoder:
     def _lay_out(self, memory: KeysValues) -> None:
         shape, width, gated, tokens = self.shape, self._width, self._gated, self._tokens
         sizes = (shape.heads, shape.kv_heads, shape.width, memory.capacity)
-        self._model = jit.Model(self._layers, self._cos, self._sin, sizes, self._epsilon, STORED[self.weights])
+        self._model = jit.Model(
+            self._layers,
+            self._cos,
+            self._sin,
+            sizes,
+            self._epsilon,
+            halves=self.dtype == torch.float16,
+            stored=STORED[self.weights],
+        )
         self._plan = jit.Plan(
             sizes=np.zeros(4, np.int64),
             parts=np.zeros((self._wanted, 4), np.int64),

@@ -119,6 +119,11 @@ class Decoder:
         return self.embedding.dtype
 
     @property
+    def arithmetic(self) -> torch.dtype:
+        """Of hidden states: that of the weights."""
+        return self.dtype
+
+    @property
     def weights(self) -> str:
         """What linear layers are held in."""
         return dtype_name(self.dtype)

@@ -90,7 +90,7 @@ class GeneratingEngine(WritingEngine):
         """As :meth:`tunesmith.engine.Engine.load_adapter`."""
         folder = path / "model" if (path / "run.json").is_file() else path
         decoder = self._decoder
-        adapter = read_adapter(folder, decoder.shape.layers, decoder.sizes, decoder.dtype, decoder.device)
+        adapter = read_adapter(folder, decoder.shape.layers, decoder.sizes, decoder.arithmetic, decoder.device)
         with self._changed:
             if name in self._adapters:
                 raise RequestError(

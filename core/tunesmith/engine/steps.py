@@ -48,6 +48,11 @@ class StepDecoder(Protocol):
         ...
 
     @property
+    def arithmetic(self) -> torch.dtype:
+        """Of hidden states, and so of adapters."""
+        ...
+
+    @property
     def device(self) -> torch.device:
         """Where it computes."""
         ...

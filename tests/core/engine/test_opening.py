@@ -40,7 +40,7 @@ def test_weights(folder: Path, weights: opening.Weights) -> None:
     engine.close()
     assert isinstance(engine, GeneratingEngine)
     assert isinstance(engine._decoder, CompiledDecoder)
-    assert engine._memory.keys[0].dtype == torch.float32
+    assert engine._memory.keys[0].dtype == (torch.float32 if weights == "fp32" else torch.float16)
     assert engine.info.weights == weights
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.engine.jit.native import compiled
+from tunesmith.engine.jit.native import compiled, to_float
 
 __all__ = ["attend", "exp", "turn"]
 
@@ -71,8 +71,8 @@ def attend(query: Any, keys: Any, values: Any, length: int, scores: Any, mixed: 
 
     Args:
         query: float32 (D,).
-        keys: float32 (C, D).
-        values: float32 (C, D).
+        keys: (C, D), float32 or the bits of fp16.
+        values: likewise.
         length: tokens that are looked at, at least 1.
         scores: float32 (C,), to compute in.
         mixed: float32 (D,), the result.
@@ -83,7 +83,7 @@ def attend(query: Any, keys: Any, values: Any, length: int, scores: Any, mixed: 
     for place in range(length):
         score = np.float32(0)
         for d in range(width):
-            score += query[d] * keys[place, d]
+            score += query[d] * to_float(keys[place, d])
         scores[place] = score * rate
         most = max(most, scores[place])
     total = np.float32(0)
@@ -95,7 +95,7 @@ def attend(query: Any, keys: Any, values: Any, length: int, scores: Any, mixed: 
     for place in range(length):
         weight = scores[place]
         for d in range(width):
-            mixed[d] += weight * values[place, d]
+            mixed[d] += weight * to_float(values[place, d])
     share = np.float32(1) / total
     for d in range(width):
         mixed[d] *= share

@@ -23,7 +23,7 @@ from numba.extending import intrinsic, overload
 
 from tunesmith.data.cache import cache_folder
 
-__all__ = ["atomic_add", "compiled", "entry", "give_way", "load", "matrix", "rows", "store", "to_float"]
+__all__ = ["atomic_add", "compiled", "entry", "give_way", "load", "matrix", "put", "rows", "store", "to_float"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,6 +127,14 @@ give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" el
 
 
 @intrinsic
+def _to_half(context, value):
+    def code(context, builder, signature, arguments):
+        return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
+
+    return types.int16(types.float32), code
+
+
+@intrinsic
 def _from_half(context, bits):
     def code(context, builder, signature, arguments):
         return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
@@ -162,3 +170,23 @@ def _to_float(value):
     if value == types.float32:
         return lambda value: value
     return None
+
+
+def put(array: Any, row: int, column: int, value: Any) -> None:
+    """Write a float32 into a matrix of float32, or of the bits of fp16 as int16."""
+    raise NotImplementedError("only compiled functions call it")
+
+
+@overload(put, inline="always")
+def _put(array, row, column, value):
+    if array.dtype == types.int16:
+
+        def half(array, row, column, value):
+            array[row, column] = _to_half(value)
+
+        return half
+
+    def single(array, row, column, value):
+        array[row, column] = value
+
+    return single

@@ -17,7 +17,7 @@ import numpy as np
 
 from tunesmith.engine.jit.attention import attend, exp, turn
 from tunesmith.engine.jit.low_rank import add_low_rank, lower
-from tunesmith.engine.jit.native import compiled, entry, matrix, rows
+from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows
 from tunesmith.engine.jit.products import multiply_stored
 from tunesmith.engine.jit.team import claim, done, enter, leave, wait_for
 
@@ -50,6 +50,7 @@ class Model(NamedTuple):
         sin: float32 (C, D), the first half with its sign changed.
         sizes: H, G, D, and tokens of a slot.
         epsilon: of all norms.
+        halves: keys and values are held in fp16, else in float32.
         stored: what the weights are stored in (:data:`~tunesmith.engine.jit.products.STORED`).
     """
 
@@ -58,6 +59,7 @@ class Model(NamedTuple):
     sin: Any
     sizes: tuple[int, int, int, int]
     epsilon: np.float32
+    halves: bool
     stored: int
 
 
@@ -187,37 +189,50 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
 @compiled
 def _mix(words: int, phase: int, thread: int, model: Any, plan: Any, space: Any, at: Any) -> None:
     """A phase: attention. A piece is one key-value head of one sequence, with the query heads that look at it."""
-    heads, groups, size, capacity = model.sizes
-    share = heads // groups
+    _, groups, size, capacity = model.sizes
     pieces = plan.sizes[2] * groups
-    normed = at[_HEADS_NORM] != 0
-    norms = matrix(at[_HEADS_NORM] if normed else at[_NORM], heads + groups if normed else 0, size, np.float32)
-    none = space.hidden[0, :0]
     piece = claim(words, phase)
     while piece < pieces:
-        part, group = piece // groups, piece % groups
-        slot, before, added, first = plan.parts[part]
-        begin = (slot * groups + group) * capacity * size * 4
-        keys = matrix(at[_KEYS] + begin, capacity, size, np.float32)
-        values = matrix(at[_VALUES] + begin, capacity, size, np.float32)
-        for token in range(added):
-            row, position = space.heads[first + token], before + token
-            key = row[(heads + group) * size : (heads + group + 1) * size]
-            value = row[(heads + groups + group) * size : (heads + groups + group + 1) * size]
-            turn(key, norms[heads + group] if normed else none, model.cos[position], model.sin[position], model.epsilon)
-            for d in range(size):
-                keys[position, d] = key[d]
-                values[position, d] = value[d]
-        for token in range(added):
-            position = before + token
-            for head in range(group * share, (group + 1) * share):
-                query = space.heads[first + token, head * size : (head + 1) * size]
-                turn(query, norms[head] if normed else none, model.cos[position], model.sin[position], model.epsilon)
-                mixed = space.mixed[first + token, head * size : (head + 1) * size]
-                attend(query, keys, values, position + 1, space.scores[thread], mixed)
+        part, group = plan.parts[piece // groups], piece % groups
+        first = (part[0] * groups + group) * capacity * size
+        scores = space.scores[thread]
+        if model.halves:
+            keys = matrix(at[_KEYS] + 2 * first, capacity, size, np.int16)
+            values = matrix(at[_VALUES] + 2 * first, capacity, size, np.int16)
+            _attend_part(model, space, at, part, group, keys, values, scores)
+        else:
+            keys_ = matrix(at[_KEYS] + 4 * first, capacity, size, np.float32)
+            values_ = matrix(at[_VALUES] + 4 * first, capacity, size, np.float32)
+            _attend_part(model, space, at, part, group, keys_, values_, scores)
         done(words, phase)
         piece = claim(words, phase)
     wait_for(words, phase, pieces)
+
+
+@compiled
+def _attend_part(model: Any, space: Any, at: Any, part: Any, group: int, keys: Any, values: Any, scores: Any) -> None:
+    """Write the keys and values of a sequence's new tokens, and mix what each of them may look at."""
+    heads, groups, size, _ = model.sizes
+    _, before, added, first = part
+    share = heads // groups
+    normed = at[_HEADS_NORM] != 0
+    norms = matrix(at[_HEADS_NORM] if normed else at[_NORM], heads + groups if normed else 0, size, np.float32)
+    none = space.hidden[0, :0]
+    for token in range(added):
+        row, position = space.heads[first + token], before + token
+        key = row[(heads + group) * size : (heads + group + 1) * size]
+        value = row[(heads + groups + group) * size : (heads + groups + group + 1) * size]
+        turn(key, norms[heads + group] if normed else none, model.cos[position], model.sin[position], model.epsilon)
+        for d in range(size):
+            put(keys, position, d, key[d])
+            put(values, position, d, value[d])
+    for token in range(added):
+        position = before + token
+        for head in range(group * share, (group + 1) * share):
+            query = space.heads[first + token, head * size : (head + 1) * size]
+            turn(query, norms[head] if normed else none, model.cos[position], model.sin[position], model.epsilon)
+            mixed = space.mixed[first + token, head * size : (head + 1) * size]
+            attend(query, keys, values, position + 1, scores, mixed)
 
 
 @compiled

@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""The likeliest token and the sum of exponentials of rows of logits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tunesmith.engine.jit.scores import summarize
+from tunesmith.engine.requests import Sampling
+from tunesmith.engine.sampling import Chosen, Sampler, choose
+from tunesmith.errors import ModelError
+
+
+@pytest.mark.parametrize("width", [1, 7, 1024, 5000])
+def test_it_is_what_pytorch_says(width: int) -> None:
+    logits = torch.randn(5, width, generator=torch.Generator().manual_seed(width)) * 4
+    best, totals = np.empty(5, np.int64), np.empty(5, np.float64)
+    summarize(logits.numpy(), best, totals)
+    assert best.tolist() == logits.argmax(-1).tolist()
+    assert totals == pytest.approx(logits.double().logsumexp(-1).tolist(), abs=2e-6)
+
+
+def test_the_first_of_those_alike_and_rows_that_say_nothing() -> None:
+    logits = np.array([[1, 3, 3, -np.inf], [0, np.nan, 5, 1], [np.nan, 0, 0, 0]], np.float32)
+    best, totals = np.empty(3, np.int64), np.empty(3, np.float64)
+    summarize(logits, best, totals)
+    assert best[0] == 1
+    assert totals[0] == pytest.approx(3 + math.log(2 + math.exp(-2)), abs=1e-6)
+    assert np.isnan(totals[1:]).all()
+
+
+def test_large_vocabularies_choose_as_small_ones() -> None:
+    logits = torch.randn(3, 8192, generator=torch.Generator().manual_seed(3)) * 3
+    logits[2, 17] = float("nan")
+    samplers = [Sampler(Sampling(temperature=0)), Sampler(Sampling(temperature=0, logit_bias=((5, 100.0),)))] * 2
+    first, biased, broken = choose(logits, samplers[:3], [2, 0, 0])
+    assert isinstance(first, Chosen)
+    assert isinstance(biased, Chosen)
+    expected = logits[:2].log_softmax(-1)
+    assert first.token == int(logits[0].argmax())
+    assert first.logprob == pytest.approx(float(expected[0].max()), abs=1e-5)
+    assert [token for token, _ in first.alternatives] == logits[0].topk(2).indices.tolist()
+    assert (biased.token, biased.logprob) == (5, pytest.approx(float(expected[1, 5]), abs=1e-5))
+    assert isinstance(broken, ModelError)
