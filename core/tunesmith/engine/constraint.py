@@ -69,8 +69,7 @@ class Grammars:
         """
         library = self._library()
         if self._known is None:
-            from_tokenizer = import_module("llguidance.hf").from_tokenizer
-            self._known = from_tokenizer(self._tokenizer, n_vocab=self._vocabulary, eos_token=self._stops or None)
+            self._known = self._read(self._tokenizer, n_vocab=self._vocabulary, eos_token=self._stops or None)
         make = getattr(library.LLMatcher, f"grammar_from_{constraint.kind}")
         # Else a small model that likes white space fills its answer with it.
         more = {"defaults": {"whitespace_flexible": False}} if constraint.kind == "json_schema" else {}
@@ -81,6 +80,10 @@ class Grammars:
         if matcher.is_error():
             raise _refused(matcher.get_error(), f"no {constraint.kind} that can be followed")
         return Grammar(matcher)
+
+    def _read(self, tokenizer: Any, **facts: Any) -> Any:
+        """The vocabulary as llguidance knows it; engines with tokenizers of another kind have another way."""
+        return import_module("llguidance.hf").from_tokenizer(tokenizer, **facts)
 
     @staticmethod
     def _library() -> Any:

@@ -85,12 +85,15 @@ class RemoteEngine:
         name: of the model, as clients ask for it. Default: as it is called there.
         slots: requests under way at once.
         waiting: requests in the queue at most.
+        key: that is sent to the other server. Default: what the environment variable says, if anything.
 
     Raises:
         ModelError: no such address.
     """
 
-    def __init__(self, address: str, *, name: str | None = None, slots: int = 8, waiting: int = 128) -> None:
+    def __init__(
+        self, address: str, *, name: str | None = None, slots: int = 8, waiting: int = 128, key: str | None = None
+    ) -> None:
         self._url = _checked(address)
         self._model = self._url.fragment
         self._info = EngineInfo(
@@ -101,7 +104,7 @@ class RemoteEngine:
             features=_FEATURES,
             created=int(time.time()),
         )
-        self._key = os.environ.get(KEY_VARIABLE, "")
+        self._key = os.environ.get(KEY_VARIABLE, "") if key is None else key
         self._slots, self._limit = slots, waiting
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix=f"tunesmith-remote {self._info.name}")
         self._changed = threading.Condition()
@@ -126,7 +129,7 @@ class RemoteEngine:
                 expected="GenerateRequest",
                 fix="ask a model whose task answers this",
             )
-        body_of(request, self._model)  # what cannot be said in OpenAI's words is refused before anything is begun
+        self._words(request)  # what cannot be said in OpenAI's words is refused before anything is begun
         stream = Stream(self._cancel)
         work = _Work(request, stream, timeout)
         with self._changed:
@@ -185,7 +188,7 @@ class RemoteEngine:
     def _ask(self, work: _Work) -> Generation:
         if work.cancelled or time.monotonic() > work.deadline:
             raise DeadlineError("the request's time is up", fix="give it more time, or ask for less")
-        path, body = body_of(work.request, self._model)
+        path, body = self._words(work.request)
         kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
         connection = kind(self._url.hostname or "", self._url.port, timeout=work.remaining)
         try:
@@ -205,6 +208,14 @@ class RemoteEngine:
                 work.socket = None
             connection.close()
 
+    def _words(self, request: GenerateRequest) -> tuple[str, dict[str, Any]]:
+        """Path and body of a request; servers that know more than OpenAI's words are told more.
+
+        Raises:
+            RequestError: what it asks for has no words there.
+        """
+        return body_of(request, self._model)
+
     def _refused(self, response: HTTPResponse) -> TunesmithError:
         """What another status than 200 means."""
         said = message_of(response.read(LONGEST_LINE))
@@ -216,6 +227,7 @@ class RemoteEngine:
         return UnfinishedError(f"{where} did not answer", given=f"status {response.status}: {said}")
 
     def _lost(self, work: _Work, error: Exception) -> TunesmithError:
+        """What it means that the connection failed."""
         if time.monotonic() > work.deadline:
             return DeadlineError("the request's time is up", fix="give it more time, or ask for less")
         return OfflineError(

@@ -36,10 +36,12 @@ class Slots:
 
     Args:
         memory: where the keys and values are.
+        least_copied: tokens; shorter beginnings are not copied from one slot to another.
     """
 
-    def __init__(self, memory: KeysValues) -> None:
+    def __init__(self, memory: KeysValues, *, least_copied: int = LEAST_SHARED) -> None:
         self._memory = memory
+        self._least_copied = least_copied
         self._slots = [_Slot() for _ in range(memory.slots)]
         self._clock = itertools.count(1)
 
@@ -78,8 +80,11 @@ class Slots:
             slot = self._slots[source]
             if not slot.taken and (shared >= _MOSTLY * len(slot.tokens) or free == [source]):
                 target = source
-            else:
-                self._memory.copy(source, target, shared)
+            elif source != target:
+                if shared >= self._least_copied:
+                    self._memory.copy(source, target, shared)
+                else:
+                    shared = 0
         slot = self._slots[target]
         slot.tokens, slot.key, slot.taken, slot.used = list(prompt[:shared]), key, True, next(self._clock)
         return target, shared

@@ -39,6 +39,8 @@ class Gguf:
     """Weights in one of llama.cpp's types, with tokenizer, chat template and stop tokens."""
 
     def write(self, subject: Subject, folder: Path, quantize: str | None) -> None:
+        from tunesmith.tasks.rendering import save_task
+
         gguf = library()
         subject.merge()
         layout, vocabulary = layout_of(subject), vocabulary_of(subject)
@@ -58,6 +60,7 @@ class Gguf:
             writer.close()
         text, notes = modelfile(subject, FILE, template=template, adds_bos=vocabulary.add_bos)
         (folder / "Modelfile").write_text(text, encoding="utf-8")
+        save_task(subject.task, folder, registry=subject.registry)
         for note in notes:
             subject.note(note)
 

@@ -12,7 +12,7 @@ and checked on each row.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -22,7 +22,7 @@ import numpy as np
 from tunesmith.data.conversations import Message
 from tunesmith.errors import ModelError
 
-__all__ = ["PLAIN_TEMPLATE", "ChatTemplate", "Rendered"]
+__all__ = ["PLAIN_TEMPLATE", "ChatTemplate", "Rendered", "written_and_said"]
 
 PLAIN_TEMPLATE = (
     "{% if bos_token %}{{ bos_token }}{% endif %}"
@@ -145,19 +145,14 @@ class ChatTemplate:
         Raises:
             ModelError: the template refuses them.
         """
-        plain = [_plain(message) for message in messages]
-        said = {
-            number: content for number, message in enumerate(plain) if self._is_reserved(content := message["content"])
-        }
-        for number in said:
-            plain[number]["content"] = f"{_MARK}{number}{_MARK}"
         ids: list[int] = []
-        for place, part in enumerate(_SAID.split(self._render_text(plain, self.template, prompt=True, tools=tools))):
-            ids += self._literal(said[int(part)]) if place % 2 else self._tokens(part)[0]
+        for part, said in written_and_said(
+            [_plain(message) for message in messages],
+            self._reserved,
+            lambda plain: self._render_text(plain, self.template, prompt=True, tools=tools),
+        ):
+            ids += self._literal(part) if said else self._tokens(part)[0]
         return ids
-
-    def _is_reserved(self, content: object) -> bool:
-        return isinstance(content, str) and self._reserved.search(content) is not None
 
     def _literal(self, text: str) -> list[int]:
         """Tokens of a text in which nothing is a special token."""
@@ -278,6 +273,34 @@ class ChatTemplate:
         ),
     ) -> ModelError:
         return ModelError(f"the chat template of {self.name!r} {what}", given=given, expected=expected, fix=fix)
+
+
+def written_and_said(
+    messages: Sequence[Mapping[str, Any]],
+    reserved: re.Pattern[str],
+    render: Callable[[Sequence[Mapping[str, Any]]], str],
+) -> Iterator[tuple[str, bool]]:
+    """The text of a prompt in parts: what the template writes, and what somebody says that must stay text.
+
+    Args:
+        messages: the conversation.
+        reserved: finds texts of special tokens.
+        render: writes a conversation as the template does.
+
+    Yields:
+        A part, and whether it is a message with the text of a special token in it, in which nothing is special.
+    """
+    said = {
+        number: content
+        for number, message in enumerate(messages)
+        if isinstance(content := message["content"], str) and reserved.search(content)
+    }
+    marked = [
+        {**message, "content": f"{_MARK}{number}{_MARK}"} if number in said else message
+        for number, message in enumerate(messages)
+    ]
+    for place, part in enumerate(_SAID.split(render(marked))):
+        yield (said[int(part)], True) if place % 2 else (part, False)
 
 
 def _plain(message: Message | Mapping[str, Any]) -> dict[str, Any]:

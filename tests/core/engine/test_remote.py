@@ -148,6 +148,14 @@ def test_a_conversation_is_said_in_openais_words(server: Server, monkeypatch: py
     engine.close()
 
 
+def test_a_key_of_its_own_stands_before_the_environments(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "theirs")
+    engine = RemoteEngine(server.address, key="mine")
+    engine.submit(GenerateRequest(prompt=TALK)).result(5)
+    engine.close()
+    assert server.asked[0][2] == "Bearer mine"
+
+
 def test_a_text_goes_to_completions(engine: RemoteEngine, server: Server) -> None:
     def script(handler: Handler) -> None:
         handler.begin()

@@ -93,3 +93,26 @@ def test_counts(slots: Slots) -> None:
     read(slots, LONG)
     slots.give_back(read(slots, [90, 91]))
     assert (slots.used_tokens, slots.kept_tokens, slots.free) == (len(LONG), 2, 2)
+
+
+def test_where_copies_are_dear_short_beginnings_are_read_anew(memory: KeysValues) -> None:
+    slots = Slots(memory, least_copied=len(LONG) + 1)
+    slot = read(slots, [*LONG, 7])
+    assert slots.take([*LONG, 98], None)[1] == 0
+    assert slots.take([*LONG, 7, 98], None)[1] == len(LONG) + 1
+    slots.give_back(slot)
+    assert slots.take([*LONG, 99], None) == (slot, len(LONG)), "in place it costs nothing"
+
+
+def test_the_only_slot_that_shares_may_be_the_oldest_and_is_not_copied_onto_itself() -> None:
+    class Memory:
+        slots = 2
+
+        def copy(self, source: int, target: int, tokens: int) -> None:
+            raise AssertionError(f"{source} was copied to {target}")
+
+    slots = Slots(Memory())  # type: ignore[arg-type]
+    first, second = read(slots, LONG + [50] * 40), read(slots, [1])
+    slots.give_back(first)
+    slots.give_back(second)
+    assert slots.take([*LONG, 98, 99], None) == (first, len(LONG))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -89,6 +90,16 @@ def test_what_the_file_says_of_a_chat_model(chat_model: Path, tmp_path: Path) ->
     template = fields["tokenizer.chat_template"]
     assert "generation" not in template.replace("add_generation_prompt", "")
     assert "<|assistant|>" in template
+
+
+def test_the_rendering_lies_beside_the_file(chat_model: Path, tmp_path: Path) -> None:
+    """A file has room for three stop tokens and none for settings of sampling."""
+    done = export_model(chat_model, to="gguf", out=tmp_path / "out")
+
+    content = json.loads((done.path / "rendering.json").read_text())
+    assert (content["format"], content["task"]) == (1, "tunesmith/chat")
+    assert content["state"]["stop_tokens"] == [0, 5]
+    assert "rendering.json" in done.files
 
 
 def test_the_modelfile_says_how_to_talk_to_it(chat_model: Path, tmp_path: Path) -> None:
