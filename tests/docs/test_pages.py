@@ -14,13 +14,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from forge import PROGRAM, Forge
 
 ROOT = Path(__file__).parents[2]
 # The MIT suite also runs in a tree without the commercial part; only there may this link lead nowhere.
@@ -55,22 +51,13 @@ def place(tmp_path):
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def forge():
-    """A folder with a command ``tunesmith`` that need not import anything."""
-    with tempfile.TemporaryDirectory() as folder:
-        warm = Forge(Path(folder))
-        yield warm.folder
-        warm.close()
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
 def test_what_the_page_says_works(page, place, forge):
     text = page.read_text(encoding="utf-8")
     if "../shared/" in text and not (ROOT.parent / "shared").is_dir():
         pytest.skip("the page uses data sets beside the repository, and ../shared is not there")
-    path = os.pathsep.join([str(forge), str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(forge.folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
     for match in BLOCK.finditer(text):
         if match["title"]:
@@ -79,8 +66,11 @@ def test_what_the_page_says_works(page, place, forge):
             continue
         python = match[1] == "python"
         for code in [match["body"]] if python else commands(match["body"]):
-            shell = [str(forge / PROGRAM), code] if python else [shutil.which("bash") or "sh", "-ec", code]
-            done = subprocess.run(shell, cwd=place, env=environment, capture_output=True, text=True)
+            if python:
+                done = forge.python("-c", code, cwd=place, env=environment)
+            else:
+                shell = [shutil.which("bash") or "sh", "-ec", code]
+                done = subprocess.run(shell, cwd=place, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{code}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
 
 

@@ -228,7 +228,7 @@ def test_no_network_for_a_hub_id(job, monkeypatch):
     assert "tunesmith/tiny" in done.stdout, "the offline ways are named"
 
 
-def test_a_full_disk_stops_the_job_and_says_so(tmp_path, model):
+def test_a_full_disk_stops_the_job_and_says_so(tmp_path, model, forge):
     """A real limit on file size, in a real process: the first checkpoint does not fit."""
     (tmp_path / "train.csv").write_text(GOOD)
     recipe = {
@@ -250,13 +250,13 @@ def test_a_full_disk_stops_the_job_and_says_so(tmp_path, model):
             print(type(error).__name__, error)
         """
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = forge.python("-c", code, cwd=tmp_path, check=True)
     assert done.stdout.startswith("OutputError"), done.stdout + done.stderr
     assert "to do:" in done.stdout
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
-def test_a_disk_that_fills_up_during_a_later_checkpoint_costs_nothing_but_that_one(tmp_path, model, monkeypatch):
+def test_a_disk_that_fills_up_during_a_later_checkpoint_costs_nothing_but_that_one(tmp_path, model, monkeypatch, forge):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train.csv").write_text(GOOD)
     recipe = {
@@ -280,7 +280,7 @@ def test_a_disk_that_fills_up_during_a_later_checkpoint_costs_nothing_but_that_o
             print(type(error).__name__, error)
         """
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = forge.python("-c", code, cwd=tmp_path, check=True)
     assert done.stdout.startswith("OutputError"), done.stdout + done.stderr
     assert "step-00000002" in done.stdout
     run = tunesmith.Run.open("run")

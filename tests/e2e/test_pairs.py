@@ -4,8 +4,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -94,25 +92,17 @@ def use(place, model):
             model.generate("say 3")
 
 
-def command(*arguments, cwd):
-    done = subprocess.run(
-        [sys.executable, "-m", "tunesmith_cli", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"TUNESMITH_CACHE": str(cwd / "cache")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def test_the_command_trains_and_embeds(place, tmp_path, forge):
+    def command(*arguments):
+        cache = os.environ | {"TUNESMITH_CACHE": str(tmp_path / "cache")}
+        done = forge.tunesmith(*arguments, cwd=tmp_path, env=cache)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-
-def test_the_command_trains_and_embeds(place, tmp_path):
     data = ("--train", place / "texts.jsonl", "--set", "train.max_steps=2")
-    command("train", "--task", "embedding", "--model", place / "bert", *data, "--out", "e", cwd=tmp_path)
+    command("train", "--task", "embedding", "--model", place / "bert", *data, "--out", "e")
     (tmp_path / "queries.txt").write_text("what is 3 and 3\nit is 6\n")
-    lines = [
-        json.loads(line)["embedding"] for line in command("predict", "e", "queries.txt", cwd=tmp_path).splitlines()
-    ]
+    lines = [json.loads(line)["embedding"] for line in command("predict", "e", "queries.txt").splitlines()]
     vectors = tunesmith.load(tmp_path / "e", device="cpu").embed(["what is 3 and 3", "it is 6"])
     np.testing.assert_allclose(np.asarray(lines, dtype=np.float32), vectors, rtol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)

@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""`tunesmith plan` and memory that runs out, with the real program in a process of its own."""
+"""`tunesmith plan` and memory that runs out, in a process of its own."""
 
 import json
-import subprocess
 import sys
 
 import pytest
@@ -48,18 +47,14 @@ def place(tmp_path):
     return tmp_path
 
 
-def run(*command, cwd):
-    return subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True)
-
-
-def test_a_plan_in_words_and_as_json(place):
-    words = run("-m", "tunesmith_cli", "plan", "recipe.yaml", "--samples", "1", cwd=place)
+def test_a_plan_in_words_and_as_json(place, forge):
+    words = forge.tunesmith("plan", "recipe.yaml", "--samples", "1", cwd=place)
     assert words.returncode == 0, words.stderr
     assert "⟦since 0" in words.stdout
     assert "stop token" in words.stdout
     assert words.stdout.rstrip().endswith("it fits")
     small = ("--set", "train.accumulate=2", "--no-steps", "--json")
-    data = json.loads(run("-m", "tunesmith_cli", "plan", "recipe.yaml", *small, cwd=place).stdout)
+    data = json.loads(forge.tunesmith("plan", "recipe.yaml", *small, cwd=place).stdout)
     assert data["fits"] is True
     assert data["steps"]["parts"] == 2
     assert data["stop"] == {"rows": 12, "trained": 12, "tokens": data["stop"]["tokens"]}
@@ -67,12 +62,12 @@ def test_a_plan_in_words_and_as_json(place):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits addresses with RLIMIT_AS")
-def test_a_limit_of_the_shell_ends_a_job_in_words_and_leaves_its_checkpoint_whole(place):
-    done = run("-c", LIMITED, cwd=place)
+def test_a_limit_of_the_shell_ends_a_job_in_words_and_leaves_its_checkpoint_whole(place, forge):
+    done = forge.python("-c", LIMITED, cwd=place)
     assert done.returncode == 3, done.stderr
     assert "error: the memory is used up" in done.stderr
     assert "more were asked for and not given" in done.stderr
     assert "Traceback" not in done.stderr
-    again = run("-m", "tunesmith_cli", "train", "--resume", "run", "--json", cwd=place)
+    again = forge.tunesmith("train", "--resume", "run", "--json", cwd=place)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["status"] == "finished"

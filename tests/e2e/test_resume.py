@@ -101,11 +101,10 @@ def test_the_callers_random_state_is_left_alone(place, tmp_path):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_killed_at_any_moment_and_resumed_is_equal_bit_for_bit():
+def test_killed_at_any_moment_and_resumed_is_equal_bit_for_bit(forge):
     """A few of what scripts/soak does by the hundred: at file events, within steps and evaluations, at any moment."""
     crashes = Path(__file__).with_name("crashes.py")
-    command = [sys.executable, str(crashes), "--jobs", "text,augmented", "--kills", "6"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = forge.python(crashes, "--jobs", "text,augmented", "--kills", "6")
     assert done.returncode == 0, done.stdout + done.stderr
     assert sum(json.loads(done.stdout)["kills"].values()) >= 6
 

@@ -4,8 +4,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -60,7 +58,7 @@ def test_stored_or_in_memory_is_equal_bit_for_bit(place, task, tmp_path, monkeyp
     assert facts(memory)[1]
 
 
-def test_weights_by_the_command(place, tmp_path):
+def test_weights_by_the_command(place, tmp_path, forge):
     folder = place["folder"]
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
@@ -68,8 +66,7 @@ def test_weights_by_the_command(place, tmp_path):
         f"data:\n  train: [{folder}/one.jsonl, {folder}/two.jsonl]\n  weights: {{{folder}/two.jsonl: 3}}\n"
         f"train: {{epochs: 1, rows_per_batch: 10}}\noutput: {tmp_path / 'run'}\n"
     )
-    command = [sys.executable, "-m", "tunesmith_cli", "train", str(recipe)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "400"})
+    done = forge.tunesmith("train", recipe, env=os.environ | {"COLUMNS": "400"})
     assert done.returncode == 0, done.stderr
     assert "two.jsonl: 20 training rows, each seen 3 × an epoch: 60.0 % of the rows of an epoch" in done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["total_steps"] == 10  # 40 + 3 × 20 rows

@@ -4,12 +4,11 @@
 
 import io
 import json
-import subprocess
-import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from forge import Forge
 
 import tunesmith
 from tunesmith_cli.main import main
@@ -27,16 +26,15 @@ def command(*args: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def tagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the real command over words with tags."""
+def tagged(tmp_path_factory: pytest.TempPathFactory, forge: Forge) -> Path:
+    """A run of the command over words with tags."""
     folder = tmp_path_factory.mktemp("tagged")
     sentences = [f"{name}\tB-per\nwent\tO\nto\tO\n{city}\tB-loc\n.\tO\n" for name in NAMES for city in CITIES]
     (folder / "train.conll").write_text("# made up\n" + "\n".join(sentences), encoding="utf-8")
     flags = ["--task", "token-classification", "--model", "scratch:bert-60k", "--train", "train.conll"]
     flags += ["--test", "train.conll", "--set", "model.tokenizer=byte", "--set", "train.epochs=15"]
     flags += ["--set", "train.tokens_per_batch=128", "--set", "train.learning_rate=3e-3", "--out", "run"]
-    process = [sys.executable, "-m", "tunesmith_cli", "train", *flags]
-    done = subprocess.run(process, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = forge.tunesmith("train", *flags, cwd=folder, timeout=120)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -4,24 +4,16 @@
 
 import io
 import json
-import subprocess
-import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forge import Forge
 
 import tunesmith
 from tunesmith.errors import DataError, RecipeError
 from tunesmith_cli.main import main
-
-
-def in_a_process(*args: str, place: Path) -> str:
-    """The real command."""
-    done = subprocess.run([sys.executable, "-m", "tunesmith_cli", *args], cwd=place, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
 
 
 def answered(*args: object) -> str:
@@ -57,7 +49,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_table_without_a_header_from_training_to_answers(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_without_a_header_from_training_to_answers(
+    place: Path, monkeypatch: pytest.MonkeyPatch, forge: Forge
+) -> None:
     (place / "flowers.yaml").write_text(
         "task: tabular-classification\n"
         "model: scratch:tabular-mlp\n"
@@ -71,7 +65,9 @@ def test_a_table_without_a_header_from_training_to_answers(place: Path, monkeypa
         "evaluate: {metric: roc_auc}\n"
         "output: kinds\n"
     )
-    told = in_a_process("train", "flowers.yaml", place=place)
+    done = forge.tunesmith("train", "flowers.yaml", cwd=place)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout + done.stderr
     assert "1 column of numbers: size" in told
     assert "1 column of categories: color (2) [missing in" in told
     manifest = json.loads((place / "kinds/run.json").read_text())

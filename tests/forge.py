@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: MIT
 """A warm process that runs commands in forks of itself.
 
-The pages of the documentation call `tunesmith` some two hundred times, and most of each call's time is importing
-torch and transformers. Here one process imports them once; a stand-in for the command hands its arguments, folder,
-environment and open files to it, and the command runs in a fork: a process of its own, only with its imports done.
-That the real command works from its start is what tests/e2e shows.
+Pages of the documentation, benchmarks and tests call `tunesmith` and Python some three hundred times, and most of each
+call's time is importing torch and transformers. Here one process imports them once; a stand-in for the command hands
+its arguments, folder, environment and open files to it, and the command runs in a fork: a process of its own, only with
+its imports done. That the real command works from its start is shown where it is killed or asked through a pipe
+(tests/e2e/test_commands.py, test_search.py, tests/cli/test_start.py).
 """
 
 import json
 import os
+import runpy
+import select
 import signal
 import socket
 import struct
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 STAND_IN = """#!{python} -SE
 import json, os, socket, struct, sys
@@ -30,12 +34,14 @@ sys.exit(answer[0] if answer else 70)
 """
 
 
-PROGRAM = "run-this-program"
-"""Takes a Python program as its one argument."""
+PYTHON = "forked-python"
+"""Takes ``-c PROGRAM``, ``-m tunesmith_cli``, or a file, and arguments; nothing else that Python takes."""
 
 
 class Forge:
-    """Starts the warm process; ``folder`` then holds the commands ``tunesmith`` and ``PROGRAM``, which use it.
+    """Starts the warm process; ``folder`` then holds the commands ``tunesmith`` and ``PYTHON``, which use it.
+
+    Ending one of them from outside does not end its fork: what is to be killed needs the real command.
 
     Args:
         folder: empty; its path must be short enough for a socket's address (about 100 characters).
@@ -43,23 +49,30 @@ class Forge:
 
     def __init__(self, folder: Path) -> None:
         self.folder, address = folder, str(folder / "line")
-        for command in (folder / "tunesmith", folder / PROGRAM):
+        for command in (folder / "tunesmith", folder / PYTHON):
             command.write_text(STAND_IN.format(python=sys.executable, address=address))
             command.chmod(0o755)
-        self._process = subprocess.Popen([sys.executable, __file__, address], stdout=subprocess.PIPE)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._process = subprocess.Popen([sys.executable, __file__, address], **pipes)
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()
         assert ready == b"ready\n", "the warm process did not come up"
 
+    def python(self, *arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """``python ARGUMENTS`` in a fork, to its end; options are those of ``subprocess.run``."""
+        command = [str(self.folder / PYTHON), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, **options)
+
+    def tunesmith(self, *arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """``tunesmith ARGUMENTS`` in a fork, to its end."""
+        return self.python("-m", "tunesmith_cli", *arguments, **options)
+
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._process.communicate()  # which closes its input
 
 
 def serve(address: str) -> None:
-    """Fork for every line that comes in, until the process is ended."""
+    """Fork for every line that comes in, until whoever started this closes its input, or is gone."""
     import peft
     import pyarrow as pa
     import torch
@@ -76,6 +89,8 @@ def serve(address: str) -> None:
         door.listen()
         print("ready", flush=True)
         while True:
+            if sys.stdin in select.select([door, sys.stdin], [], [])[0]:
+                return
             line, _ = door.accept()
             if os.fork() == 0:
                 door.close()
@@ -107,10 +122,17 @@ def run(line: socket.socket, main: object) -> int:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     command, *arguments = order["argv"]
     try:
-        if Path(command).name == PROGRAM:
-            exec(compile(arguments[0], "<a block of the page>", "exec"), {"__name__": "__main__"})
+        if Path(command).name == PYTHON and arguments[0] == "-c":
+            sys.argv = ["-c", *arguments[2:]]
+            sys.path.insert(0, "")
+            exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
+        elif Path(command).name == PYTHON and arguments[0] != "-m":
+            sys.executable = command  # a program that starts Python again gets a fork again
+            sys.argv = arguments
+            sys.path.insert(0, str(Path(arguments[0]).parent))
+            runpy.run_path(arguments[0], run_name="__main__")
         else:
-            sys.argv = [command, *arguments]
+            sys.argv = [command, *arguments[2 if Path(command).name == PYTHON else 0 :]]
             main()  # type: ignore[operator]
         code = 0
     except SystemExit as end:
