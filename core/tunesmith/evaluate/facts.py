@@ -127,7 +127,7 @@ def read_facts(
     records = list(run.metrics())
     evaluations = tuple(record for record in records if record.get("kind") == "evaluation")
     task = _task(str(manifest.get("task", "")), registry)
-    metrics: tuple[Metric, ...] = tuple(getattr(task, "metrics", ()))
+    metrics: tuple[Metric, ...] = (*getattr(task, "metrics", ()), *getattr(task, "final_metrics", ()))
     metrics += _answer_metrics(evaluations, {metric.name for metric in metrics}, registry)
     model, data = _mapping(manifest.get("model")), _mapping(manifest.get("data"))
     return RunFacts(

@@ -247,7 +247,6 @@ def _item_json(item: GoldenItem) -> dict[str, Any]:
 
 
 def _array_json(array: NDArray[Any]) -> dict[str, Any]:
-    array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": array.dtype.str, "shape": list(array.shape), "base64": data}
 

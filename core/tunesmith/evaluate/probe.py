@@ -25,8 +25,8 @@ from tunesmith.tasks.lengths import position_limit
 
 __all__ = ["Probe"]
 
-_NO_FIGURES = frozenset({"loss", "losses"})
-"""They hang on the row's label, which only some golden rows have."""
+_NO_FIGURES = frozenset({"loss", "losses", "logits"})
+"""Losses hang on the row's label, which only some golden rows have; logits are told as probabilities already."""
 _FAR = 1e30
 """In place of infinity (no further span), which JSON has not and whose difference from itself is no number."""
 

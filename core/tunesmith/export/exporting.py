@@ -120,6 +120,7 @@ def export_model(
     _check_free(target)
     subject = Subject.open(model, registry)
     _check_task(spec, subject, registry)
+    _note_temperature(subject)
     exporter = cast("type[Exporter]", registry.load("exporter", provided.full_name))()
     with _draft(target) as draft:
         golden = _golden(subject) if check else None
@@ -177,6 +178,16 @@ def _check_task(spec: ExporterSpec, subject: Subject, registry: Registry) -> Non
 
 def _holds(spec: ExporterSpec, task: str) -> bool:
     return not spec.tasks or task in spec.tasks or task.removeprefix("tunesmith/") in spec.tasks
+
+
+def _note_temperature(subject: Subject) -> None:
+    """transformers, peft and ONNX have no place for it."""
+    temperature = getattr(subject.task, "temperature", None)
+    if temperature is not None:
+        subject.note(
+            f"its logits are as the network gives them: divided by {temperature} (temperature in rendering.json) they "
+            "become calibrated probabilities, of the same labels"
+        )
 
 
 def _check_free(target: Path) -> None:

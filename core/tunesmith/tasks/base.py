@@ -10,7 +10,8 @@ The life of a task object, in order:
 4. ``build(source)``: the model with the right head, and with it the tokenizer or image settings.
 5. ``encode(example)`` to features, ``collate(features)`` to a batch of tensors.
 6. ``loss(model, batch)``: what training minimizes. ``outputs(model, batch)``: what evaluation reads.
-7. ``score(outputs, examples)`` and ``sections(outputs, examples)``: figures and report.
+7. ``calibrate(outputs)`` of the finished model, once; ``score(outputs, examples)`` and ``sections(outputs, examples)``:
+   figures and report.
 8. ``state()``: everything of 3 and 4 that predicting needs, as JSON; ``restore(state, source)`` brings it back.
 
 Shapes: R rows of a batch, L length in tokens, K labels, V vocabulary.
@@ -123,6 +124,8 @@ class Task(ABC, Generic[E, O]):
     columns: ClassVar[tuple[Column, ...]]
     metrics: ClassVar[tuple[Metric, ...]]
     """The first is the headline: it chooses the best checkpoint unless the recipe names another."""
+    final_metrics: ClassVar[tuple[Metric, ...]] = ()
+    """What ``score`` may tell beside them of a finished model."""
     objectives: ClassVar[tuple[str, ...]] = ()
     """Losses that ``objective.name`` of the recipe chooses from; the first is the default. Empty: no choice."""
     generates: ClassVar[bool] = False
@@ -317,6 +320,18 @@ class Task(ABC, Generic[E, O]):
         """What the model says, one per row of the batch. Called under ``torch.inference_mode``."""
 
     # ---- answers -------------------------------------------------------------------------------
+
+    def calibrate(self, outputs: Sequence[O]) -> tuple[list[O], str] | None:
+        """Learn how sure the finished model's answers may be; what is learned belongs to ``state``.
+
+        Called once, with the outputs of the validation rows, of which there may be none. The same outputs must give the
+        same again, whatever was learned before.
+
+        Returns:
+            The outputs as they are from now on, and what people must know of it: one sentence, no full stop.
+            ``None``: this task learns nothing here.
+        """
+        return None
 
     @abstractmethod
     def score(self, outputs: Sequence[O], examples: Sequence[E]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What classifying texts and classifying images have in common: labels, loss, answers, scores, report.
+"""What classifying texts, images and rows of tables has in common: labels, loss, answers, scores, report.
 
 Shapes: R rows of a batch, K labels, N rows of a split.
 """
@@ -18,9 +18,12 @@ from tunesmith.errors import ModelError
 from tunesmith.recipe.schema import DataSection
 from tunesmith.tasks import metrics as figures
 from tunesmith.tasks.base import Batch, Encoded, Metric, Task
-from tunesmith.tasks.classification_report import label_table, mistakes, most_confused
+from tunesmith.tasks.classification_report import calibration_table, label_table, mistakes, most_confused
 from tunesmith.tasks.labels import Labelled, learn_labels, rare_labels, unseen_labels
+from tunesmith.tasks.lengths import plural
 from tunesmith.tasks.sections import Section, Table
+from tunesmith.tasks.state import state_above_zero
+from tunesmith.tasks.temperature import COLDEST, HOTTEST, fit_temperature
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +35,8 @@ __all__ = ["CLASSIFICATION_METRICS", "THRESHOLD", "ClassOutput", "Classification
 
 X = TypeVar("X", bound=Labelled)
 
-THRESHOLD = 0.5
-"""Several labels per row: a label is given from this probability on."""
+THRESHOLD = 0.0
+"""Several labels per row: a label is given from this logit on, which is a probability of 0.5 at any temperature."""
 
 CLASSIFICATION_METRICS = (
     Metric(name="accuracy", greater_is_better=True, summary="share of rows whose label (whole set of labels) is right"),
@@ -48,6 +51,10 @@ CLASSIFICATION_METRICS = (
     Metric(name="ece", greater_is_better=False, summary="expected calibration error: confidence less share right"),
     Metric(name="loss", greater_is_better=False, summary="mean cross-entropy per row, nats"),
 )
+UNCALIBRATED = Metric(
+    name="ece_uncalibrated", greater_is_better=False, summary="ece without the temperature fitted on validation rows"
+)
+_AS_THEY_ARE = "probabilities are as the network gives them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +62,34 @@ class ClassOutput:
     """What a classifier says about one row.
 
     Attributes:
-        probabilities: float32 (K,); they sum to 1 unless a row may have several labels.
-        loss: cross-entropy of the row, nats; ``None`` where the labels are unknown.
+        probabilities: float32 (K,), at the task's temperature; they sum to 1 unless a row may have several labels.
+        loss: cross-entropy of these, nats; ``None`` where the labels are unknown.
         truth: indices of the true labels; ``None`` where they are unknown.
+        logits: float32 (K,), as the network gives them.
     """
 
     probabilities: np.ndarray[Any, np.dtype[np.float32]]
     loss: float | None
     truth: tuple[int, ...] | None
+    logits: np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Classification(Task[X, ClassOutput]):
     """One label out of several; or, with lists of labels or a ``data.label_separator``, any number of them.
 
     Loss per row: cross-entropy; with several labels the mean over the labels of the binary cross-entropies.
+
+    Attributes:
+        temperature: what logits are divided by before they become probabilities; ``None`` (as 1) until the finished
+            model's was fitted.
     """
 
     metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
+    final_metrics: ClassVar[tuple[Metric, ...]] = (UNCALIBRATED,)
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
+        self.temperature: float | None = None
         self.multi_label = False
         self.labels: tuple[str, ...] = ()
         self._index: dict[str, int] = {}
@@ -139,13 +154,19 @@ class Classification(Task[X, ClassOutput]):
         return self._row_losses(self.logits(model, batch), batch.labels).sum()
 
     def outputs(self, model: nn.Module, batch: Batch) -> list[ClassOutput]:
-        logits = self.logits(model, batch)
-        probabilities = (logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy()
-        if batch.labels is None:
-            return [ClassOutput(row, None, None) for row in probabilities]
-        losses = self._row_losses(logits, batch.labels).tolist()
-        truths = self._truths(batch.labels)
-        return [ClassOutput(*parts) for parts in zip(probabilities, losses, truths, strict=True)]
+        return self._outputs(self.logits(model, batch), batch.labels, self.temperature)
+
+    def _outputs(
+        self, logits: torch.Tensor, labels: torch.Tensor | None, temperature: float | None
+    ) -> list[ClassOutput]:
+        scaled = logits if temperature is None else logits / temperature
+        probabilities = (scaled.sigmoid() if self.multi_label else scaled.softmax(-1)).cpu().numpy()
+        plain = logits.cpu().numpy()
+        if labels is None:
+            return [ClassOutput(row, None, None, own) for row, own in zip(probabilities, plain, strict=True)]
+        losses = self._row_losses(scaled, labels).tolist()
+        parts = zip(probabilities, losses, self._truths(labels), plain, strict=True)
+        return [ClassOutput(*part) for part in parts]
 
     def _row_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
@@ -162,10 +183,13 @@ class Classification(Task[X, ClassOutput]):
     # ---- answers -------------------------------------------------------------------------------
 
     def decide(self, output: ClassOutput) -> tuple[int, ...]:
-        """Indices of the labels given to a row: the most likely one, or all from ``THRESHOLD`` on."""
+        """Indices of the labels given to a row: the most likely one, or all from ``THRESHOLD`` on.
+
+        By the logits: dividing by a temperature may round two of them to one number.
+        """
         if self.multi_label:
-            return tuple(np.flatnonzero(output.probabilities >= THRESHOLD).tolist())
-        return (int(output.probabilities.argmax()),)
+            return tuple(np.flatnonzero(output.logits >= THRESHOLD).tolist())
+        return (int(output.logits.argmax()),)
 
     def answer(self, output: ClassOutput) -> dict[str, Any]:
         by_label = dict(zip(self.labels, output.probabilities.astype(float).tolist(), strict=True))
@@ -176,11 +200,10 @@ class Classification(Task[X, ClassOutput]):
 
     def score(self, outputs: Sequence[ClassOutput], examples: Sequence[X]) -> dict[str, float]:
         truth, predicted = self._decisions(outputs)
-        probabilities = np.stack([output.probabilities for output in outputs if output.truth is not None])
+        labelled = [output for output in outputs if output.truth is not None]
+        probabilities = np.stack([output.probabilities for output in labelled])
         by_label = self._class_scores(truth, predicted)
-        # A row with one label is one decision, sure to the degree of its label; else each of its labels is one.
-        sure = np.maximum(probabilities, 1 - probabilities) if self.multi_label else probabilities.max(1)
-        right = truth == predicted if self.multi_label else (truth == predicted).all(1)
+        plain = labelled if self.temperature is None else self._at(None, labelled)
         return {
             "accuracy": figures.exact_match(truth, predicted),
             "macro_f1": figures.macro_f1(by_label),
@@ -189,8 +212,9 @@ class Classification(Task[X, ClassOutput]):
             "recall": figures.macro_recall(by_label),
             "roc_auc": figures.roc_auc(truth, probabilities),
             "pr_auc": figures.pr_auc(truth, probabilities),
-            "ece": figures.calibration_error(right.ravel(), sure.ravel()),
-            "loss": float(np.mean([output.loss for output in outputs if output.loss is not None], dtype=np.float64)),
+            "ece": self._calibration_error(labelled, truth, predicted),
+            **({} if plain is labelled else {UNCALIBRATED.name: self._calibration_error(plain, truth, predicted)}),
+            "loss": _mean_loss(labelled),
         }
 
     def sections(self, outputs: Sequence[ClassOutput], examples: Sequence[X]) -> list[Section]:
@@ -203,8 +227,61 @@ class Classification(Task[X, ClassOutput]):
             counts = figures.confusion_matrix(truth.argmax(1), predicted.argmax(1), len(self.labels))
             sections.append(most_confused(self.labels, counts))
         sections.append(label_table(self.labels, self._class_scores(truth, predicted)))
+        if self.temperature is not None:
+            sections.append(self._calibration([output for output, _ in pairs], truth, predicted))
         sections.extend(self._mistakes(pairs))
         return sections
+
+    # ---- calibration ---------------------------------------------------------------------------
+
+    def calibrate(self, outputs: Sequence[ClassOutput]) -> tuple[list[ClassOutput], str]:
+        """Fit the temperature; see :func:`tunesmith.tasks.temperature.fit_temperature`. It changes no decision."""
+        self.temperature = None
+        if not outputs:
+            return [], f"there are no validation rows to fit a temperature on, so {_AS_THEY_ARE}"
+        truth, predicted = self._decisions(outputs)
+        logits = np.stack([output.logits for output in outputs])
+        self.temperature = fit_temperature(logits, truth, several=self.multi_label)
+        rows = plural(len(outputs), "validation row")
+        if self.temperature is None:
+            right = int((truth == predicted).all(1).sum())
+            told = (
+                f"no temperature from {COLDEST:g} to {HOTTEST:g} suits the {rows} ({right:,} right), so {_AS_THEY_ARE}"
+            )
+        else:
+            told = f"probabilities are at temperature {self.temperature}, fitted on {rows}"
+        return self._at(self.temperature, outputs), told
+
+    def _at(self, temperature: float | None, outputs: Sequence[ClassOutput]) -> list[ClassOutput]:
+        """What the same logits say at another temperature, of labelled rows."""
+        import torch
+
+        truth = torch.from_numpy(self._decisions(outputs)[0])
+        logits = torch.from_numpy(np.stack([output.logits for output in outputs]))
+        return self._outputs(logits, truth if self.multi_label else truth.int().argmax(-1), temperature)
+
+    def _calibration_error(
+        self, outputs: Sequence[ClassOutput], truth: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any]
+    ) -> float:
+        right = truth == predicted if self.multi_label else (truth == predicted).all(1)
+        return figures.calibration_error(right.ravel(), self._sure(outputs).ravel())
+
+    def _sure(self, outputs: Sequence[ClassOutput]) -> np.ndarray[Any, Any]:
+        """Of each decision: a row with one label is one, sure to the degree of its label; else each label is one."""
+        probabilities = np.stack([output.probabilities for output in outputs])
+        sure: np.ndarray[Any, Any] = probabilities.max(1)
+        return np.maximum(probabilities, 1 - probabilities) if self.multi_label else sure
+
+    def _calibration(
+        self, outputs: Sequence[ClassOutput], truth: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any]
+    ) -> Table:
+        ways = (("as the network gives them", None), (f"at temperature {self.temperature}", self.temperature))
+        rows = []
+        for name, temperature in ways:
+            told = self._at(temperature, outputs)
+            error = self._calibration_error(told, truth, predicted)
+            rows.append((name, error, float(self._sure(told).mean()), _mean_loss(told)))
+        return calibration_table(rows)
 
     @abstractmethod
     def mistake_table(self, examples: Sequence[X], rows: Sequence[Sequence[str | float]], note: str) -> Table:
@@ -245,14 +322,16 @@ class Classification(Task[X, ClassOutput]):
     # ---- what is saved with the model ----------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
+        fitted = {} if self.temperature is None else {"temperature": self.temperature}
         return {
             "labels": list(self.labels),
             "multi_label": self.multi_label,
             "label_separator": self.data.label_separator,
+            **fitted,
         }
 
     def restore_labels(self, state: Mapping[str, Any], source: ModelSource) -> None:
-        """Labels from the saved state, or from the model's configuration where nothing was saved."""
+        """Labels and temperature of the saved state; labels of the model's configuration where nothing was saved."""
         from tunesmith.tasks.rendering import labels_of_config
 
         saved = dict(state) if "labels" in state else labels_of_config(source)
@@ -265,6 +344,7 @@ class Classification(Task[X, ClassOutput]):
                 fix="save the model again, or repair rendering.json",
             )
         self.multi_label = saved.get("multi_label") is True
+        self.temperature = state_above_zero(saved, "temperature") if "temperature" in saved else None
         separator = saved.get("label_separator")
         if self.data.label_separator is None and isinstance(separator, str) and separator:
             self.data = self.data.model_copy(update={"label_separator": separator})
@@ -273,3 +353,7 @@ class Classification(Task[X, ClassOutput]):
     def _set_labels(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
         self._index = {label: index for index, label in enumerate(labels)}
+
+
+def _mean_loss(outputs: Sequence[ClassOutput]) -> float:
+    return float(np.mean([output.loss for output in outputs if output.loss is not None], dtype=np.float64))

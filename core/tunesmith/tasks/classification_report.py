@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What a classification shows in the report: confusions, scores per label, worst mistakes."""
+"""What a classification shows in the report: confusions, scores per label, calibration, worst mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from tunesmith.tasks.metrics import ClassScores
 from tunesmith.tasks.sections import Matrix, Table
 
-__all__ = ["MISTAKES_SHOWN", "excerpt", "label_table", "mistakes", "most_confused"]
+__all__ = ["MISTAKES_SHOWN", "calibration_table", "excerpt", "label_table", "mistakes", "most_confused"]
 
 MATRIX_MOST = 30
 """A confusion matrix with more labels than this cannot be read; its most confused part is shown."""
@@ -69,6 +69,16 @@ def label_table(labels: Sequence[str], scores: ClassScores) -> Table:
             )
             for i in order
         ],
+    )
+
+
+def calibration_table(rows: Sequence[tuple[str, float, float, float]]) -> Table:
+    """How sure the model is without and with its temperature: name, calibration error, mean confidence, mean loss."""
+    return Table(
+        title="Calibration",
+        note="The temperature was fitted on validation rows. It changes how sure an answer is, and no answer.",
+        header=("probabilities", "expected calibration error", "mean confidence", "loss"),
+        rows=[(name, *(round(number, 4) for number in numbers)) for name, *numbers in rows],
     )
 
 

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from tunesmith.errors import ModelError
 
-__all__ = ["state_floats", "state_int", "state_ints", "state_text"]
+__all__ = ["state_above_zero", "state_floats", "state_int", "state_ints", "state_text"]
 
 
 def state_int(state: Mapping[str, Any], key: str) -> int:
@@ -34,6 +35,14 @@ def state_floats(state: Mapping[str, Any], key: str) -> tuple[float, ...]:
     if not isinstance(value, list) or not all(type(item) in (int, float) for item in value):
         raise _wrong(key, value, "a list of numbers")
     return tuple(float(item) for item in value)
+
+
+def state_above_zero(state: Mapping[str, Any], key: str) -> float:
+    """A finite number above 0."""
+    value = state.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise _wrong(key, value, "a finite number above 0")
+    return float(value)
 
 
 def state_text(state: Mapping[str, Any], key: str) -> str:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""After the last step: open what was saved, score it, write the report and the card.
+"""After the last step: open what was saved, calibrate and score it, write the report and the card.
 
 Scores come from the saved model, opened as any user would open it, and in the precision it then computes in, whatever
 precision it was trained in. What the report shows is therefore what ``tunesmith evaluate`` and ``tunesmith predict``
@@ -10,6 +10,7 @@ will give.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry
 from tunesmith.runs import Run, artefact_digests, atomic_write
 from tunesmith.tasks.base import Encoded, Task
-from tunesmith.tasks.rendering import open_task
+from tunesmith.tasks.rendering import open_task, save_task
 from tunesmith.tasks.sections import Section
 from tunesmith.training.answering import Answering
 from tunesmith.training.checkpoint import Progress
@@ -37,23 +38,30 @@ __all__ = ["finish"]
 def finish(
     run: Run, work: Work, progress: Progress, *, before: Mapping[str, Mapping[str, float]], tell: Teller
 ) -> None:
-    """Score the saved model on every held-out split, write golden set, report and card, mark the run finished."""
+    """Score the saved model on every held-out split, write golden set, report and card, mark the run finished.
+
+    What calibration learns goes into ``rendering.json``, in one replacement, and the weights stay what training made
+    them: a job that is killed here and resumed does the same again.
+    """
     registry, recipe, splits = get_registry(), work.recipe, work.splits
     device = torch.device(recipe.train.device)
     task, model = open_task(find_model_by_name(str(run.model_folder), registry), registry)
     model.to(device)
     evaluations: dict[str, Evaluation] = {}
     items = {split: task.encode_all(getattr(splits, split)) for split in ("validation", "test")}
-    for split in (split for split in items if items[split]):
-        evaluations[split] = evaluate_items(
-            model,
-            task,
-            items[split],
-            getattr(splits, split),
-            device=device,
-            tokens_per_batch=recipe.train.tokens_per_batch,
-            rows_per_batch=recipe.train.rows_per_batch,
-        )
+    for split in items:
+        if items[split]:
+            evaluations[split] = evaluate_items(
+                model,
+                task,
+                items[split],
+                getattr(splits, split),
+                device=device,
+                tokens_per_batch=recipe.train.tokens_per_batch,
+                rows_per_batch=recipe.train.rows_per_batch,
+            )
+        if split == "validation":
+            _calibrate(run, task, evaluations, tell)
     metrics = {split: evaluation.metrics for split, evaluation in evaluations.items()}
     answering = Answering.of(recipe, task, splits, items)
     answers = {} if answering is None else answering.measure_all(task, model, device=device)
@@ -82,6 +90,20 @@ def finish(
             run=str(run.path), status="finished", steps=progress.step, metrics=metrics, seconds=progress.seconds
         )
     )
+
+
+def _calibrate(run: Run, task: Task[Any, Any], evaluations: dict[str, Evaluation], tell: Teller) -> None:
+    """Before test rows are scored, and of validation rows alone."""
+    found = evaluations.get("validation")
+    learned = task.calibrate([] if found is None else found.outputs)
+    if learned is None:
+        return
+    outputs, told = learned
+    save_task(task, run.model_folder)
+    tell(RunNote(run=str(run.path), message=told))
+    if found is not None:
+        metrics = {name: float(value) for name, value in task.score(outputs, found.examples).items()}
+        evaluations["validation"] = replace(found, metrics=metrics, outputs=outputs)
 
 
 def _write_golden(run: Run, task: Task[Any, Any], model: torch.nn.Module, splits: Splits[Any]) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,19 @@ def test_other_tasks(make: Any, rows: Any, numbers: int | None, tmp_path: Path) 
     else:
         assert [len(row.items[0].numbers) for row in again.rows] == [numbers] * 3
         assert again.rows[0].values is None
+
+
+def test_labelled_rows_of_images_come_back_as_they_were(tmp_path: Path) -> None:
+    """Training writes what it has: the label goes along where a row has no texts to write down."""
+    model = tunesmith.load(tiny_image_model(tmp_path / "model"))
+    images = [np.full((8, 8, 1), shade, dtype=np.uint8) for shade in (3, 90)]
+    examples = [replace(one, labels=(model.definition.labels[0],)) for one in parse_inputs(model.definition, images)]
+    golden = golden_set(model.definition, model.module, examples, rows_from="test")
+    (tmp_path / GOLDEN).write_text(golden.json(), encoding="utf-8")
+    again = Golden.read(tmp_path / GOLDEN)
+
+    assert again.rows[0].items[0].encoded.features["label"].shape == ()
+    assert all(same(model, again).values())
 
 
 def test_a_classifier_that_moved_is_found(tmp_path: Path) -> None:

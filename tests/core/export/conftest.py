@@ -87,15 +87,16 @@ def lora_run(tmp_path_factory: pytest.TempPathFactory, chat_model: Path) -> Path
 
 @pytest.fixture(scope="session")
 def classifier_run(tmp_path_factory: pytest.TempPathFactory, classifier_base: Path) -> Path:
-    """A finished run of text classification, all weights trained."""
+    """A finished run of text classification, all weights trained, with a temperature: one label in five is wrong."""
     folder = tmp_path_factory.mktemp("classifier")
-    rows = [f"{word} {n},{label}" for n in range(8) for word, label in (("apple", "fruit"), ("iron", "metal"))]
+    pairs = [("apple", "fruit"), ("iron", "metal")]
+    rows = [f"{pairs[i][0]} {n},{pairs[i ^ (n % 5 == 0)][1]}" for n in range(20) for i in (0, 1)]
     (folder / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     recipe = {
         "task": "text-classification",
         "model": str(classifier_base),
-        "data": {"train": str(folder / "rows.csv")},
-        "train": {"max_steps": 4, "tokens_per_batch": 128},
+        "data": {"train": str(folder / "rows.csv"), "split": {"validation": 0.5}},
+        "train": {"max_steps": 8, "tokens_per_batch": 128, "learning_rate": 0.01},
         "output": str(folder / "run"),
     }
     return tunesmith.train(tunesmith.parse_recipe(recipe)).path

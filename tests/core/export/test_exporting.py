@@ -35,7 +35,7 @@ def test_the_manifest_says_what_where_from_and_how_it_was_checked(classifier_run
     assert manifest["source"]["precision"] == "fp32"
     assert manifest["packages"]["transformers"]
     assert manifest["check"]["state"] == done.state == "passed"
-    assert manifest["check"]["rows_from"] == "train"
+    assert manifest["check"]["rows_from"] == "validation"
     names = [finding["name"] for finding in manifest["check"]["findings"]]
     assert names == ["rendering", "token ids", "probabilities"]
     files = {path.name: file_digest(path) for path in (tmp_path / "out").iterdir() if path.name != "export.json"}
@@ -156,7 +156,7 @@ def test_the_golden_set_of_the_run_is_what_counts(classifier_run: Path, tmp_path
     run = Run.open(tmp_path / "run")
     file = run.path / "golden.json"
     content = json.loads(file.read_text())
-    assert content["rows_from"] == "train"
+    assert content["rows_from"] == "validation"
     content["rows"][0]["items"][0]["numbers"][0] += 0.1
     file.write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"golden\.json is not what it was"):

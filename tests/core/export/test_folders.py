@@ -57,7 +57,7 @@ def test_the_stored_precision_is_kept(chat_model: Path, tmp_path: Path) -> None:
         assert (source / "model.safetensors").read_bytes() == (done.path / "model.safetensors").read_bytes()
 
 
-def test_a_classifier_keeps_its_labels(classifier_run: Path, tmp_path: Path) -> None:
+def test_a_classifier_keeps_its_labels_and_its_temperature(classifier_run: Path, tmp_path: Path) -> None:
     done = export_model(classifier_run, to="merged", out=tmp_path / "out")
 
     plain = AutoModelForSequenceClassification.from_pretrained(done.path).eval()
@@ -67,7 +67,12 @@ def test_a_classifier_keeps_its_labels(classifier_run: Path, tmp_path: Path) -> 
     answer = tunesmith.load(classifier_run).predict(["apple 3"])[0]
 
     assert plain.config.id2label[int(logits.argmax())] == answer["label"]
-    assert logits.softmax(-1).max().item() == pytest.approx(answer["probability"], abs=1e-5)
+    temperature = json.loads((done.path / "rendering.json").read_text())["state"]["temperature"]
+    assert (logits / temperature).softmax(-1).max().item() == pytest.approx(answer["probability"], abs=1e-5)
+    assert done.notes == (
+        f"its logits are as the network gives them: divided by {temperature} (temperature in rendering.json) they "
+        "become calibrated probabilities, of the same labels",
+    )
     assert tunesmith.load(done.path).predict(["apple 3"]) == [answer]
 
 

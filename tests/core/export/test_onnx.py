@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -42,7 +43,10 @@ def test_a_text_classifier(classifier_run: Path, tmp_path: Path) -> None:
     (logits,) = session.run(["logits"], {name: array.astype(np.int64) for name, array in batch.items()})
     answers = tunesmith.load(classifier_run).predict(WORDS)
     wanted = [list(answer["probabilities"].values()) for answer in answers]
-    assert softmax(logits) == pytest.approx(np.asarray(wanted), abs=1e-5)
+    temperature = json.loads((done.path / "rendering.json").read_text())["state"]["temperature"]
+    assert temperature != 1
+    assert softmax(logits / temperature) == pytest.approx(np.asarray(wanted), abs=1e-5)
+    assert f"divided by {temperature}" in done.notes[0]
 
 
 def test_images_whole_and_in_8_bits(tmp_path: Path) -> None:
