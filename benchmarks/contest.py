@@ -16,14 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from report import machine, save, table
 
-__all__ = ["OURS", "SHARED", "Clock", "Column", "bf16_pays", "contest", "options_parser"]
+__all__ = ["OURS", "SHARED", "Clock", "Column", "bf16_pays", "contest", "left_out", "options_parser"]
 
 OURS = "tunesmith"
 """Contenders whose name begins so are ours; all others are peers."""
@@ -110,6 +110,12 @@ def options_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def left_out(options: argparse.Namespace, name: str, reason: str) -> None:
+    """Say, once, that a contender does not run, and why."""
+    if not options.contender:
+        print(f"{name} is left out: {reason}", file=sys.stderr, flush=True)
+
+
 def contest(
     options: argparse.Namespace,
     contenders: Contenders,
@@ -118,6 +124,7 @@ def contest(
     arguments: Sequence[str] = (),
     after: Callable[[argparse.Namespace, Path], Figures] | None = None,
     facts: Mapping[str, Any] | None = None,
+    here: Collection[str] = (),
 ) -> None:
     """Run every contender and print the table; in a child process, run the one that was asked for.
 
@@ -125,6 +132,7 @@ def contest(
         arguments: for the children, beside those of this process.
         after: called here with the folder a contender left, for figures that are measured alike for all.
         facts: of the benchmark, saved with the figures.
+        here: peers that are started with our interpreter, for their model is written by us.
     """
     if options.contender:
         folder = Path(options.folder)
@@ -137,7 +145,7 @@ def contest(
     for turn in range(options.repeat):
         for name in names:
             with tempfile.TemporaryDirectory() as folder:
-                python = sys.executable if name.startswith(OURS) else options.peer_python
+                python = sys.executable if name.startswith(OURS) or name in here else options.peer_python
                 command = [python, sys.argv[0], *sys.argv[1:], *arguments, "--contender", name, "--folder", folder]
                 command += ["--seed", str(options.seed + turn)]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from tunesmith.engine.answers import Choice, Generation, Token, TokenScore, Usage
 from tunesmith.engine.constraint import Grammar
@@ -16,6 +15,7 @@ from tunesmith.engine.requests import GenerateRequest
 from tunesmith.engine.sampling import Chosen, Sampler
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import Work
+from tunesmith.engine.vocabulary import Vocabulary
 
 __all__ = ["Continuation", "Writing"]
 
@@ -30,7 +30,7 @@ class Writing(Work):
         stop_tokens: ids that end an answer.
         grammars: what its answers must belong to, one for each; empty: nothing.
         adapter: that is added to the model for it.
-        tokenizer: of the model.
+        vocabulary: of the model.
         before: what the text of an answer goes on from. Default: the prompt.
         stream: as of :class:`Work`.
         timeout: likewise.
@@ -49,7 +49,7 @@ class Writing(Work):
         stop_tokens: frozenset[int],
         grammars: Sequence[Grammar] = (),
         adapter: Adapter | None = None,
-        tokenizer: Any,
+        vocabulary: Vocabulary,
         before: Sequence[int] = (),
         stream: Stream,
         timeout: float | None,
@@ -62,7 +62,9 @@ class Writing(Work):
         self.adapter = adapter
         self.cached_tokens = 0
         self.answers = [
-            Continuation(self, number, Detokenizer(tokenizer, before or prompt), grammars[number] if grammars else None)
+            Continuation(
+                self, number, Detokenizer(vocabulary, before or prompt), grammars[number] if grammars else None
+            )
             for number in range(request.choices)
         ]
 

@@ -8,67 +8,71 @@ before it into U+FFFD; and the end of the text may be the beginning of a stop st
 
 The pieces joined are exactly what the tokenizer decodes in one go. Decoding it all again after each token would
 cost the square of the length, so only a short window is decoded: the tokens since the last piece, and that piece
-before them, because a token's text depends on what it follows (leading spaces).
+before them, because a token's text depends on what it follows (leading spaces). And most tokens are not decoded at
+all: the vocabulary knows what they add (``Vocabulary.plain``).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any
+
+from tunesmith.engine.vocabulary import UNKNOWN, Vocabulary
 
 __all__ = ["Detokenizer", "StopStrings", "continuation"]
 
-_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>\Z")
-_UNKNOWN = "\ufffd"
 
-
-def continuation(tokenizer: Any, prompt: Sequence[int], answer: Sequence[int]) -> str:
+def continuation(vocabulary: Vocabulary, prompt: Sequence[int], answer: Sequence[int]) -> str:
     """The text that ``answer`` adds to ``prompt``, special tokens left out: what streaming must add up to.
 
     Text starts anew after a special token, for that is how tokenizers encode it: the space that many put in
     front of a text belongs to them and not to the answer.
     """
-    context = _after_last_special(tokenizer, prompt)
-    before = _decode(tokenizer, context)
-    return _decode(tokenizer, [*context, *answer])[len(before) :]
+    context = vocabulary.after_last_special(prompt)
+    before = vocabulary.decode(context)
+    return vocabulary.decode([*context, *answer])[len(before) :]
 
 
 class Detokenizer:
     """Text of one answer, piece by piece.
 
     Args:
-        tokenizer: with ``decode``, ``convert_ids_to_tokens`` and ``all_special_ids``.
+        vocabulary: of the model's tokenizer.
         prompt: what the answer goes on from.
     """
 
-    def __init__(self, tokenizer: Any, prompt: Sequence[int]) -> None:
-        self._tokenizer = tokenizer
-        self._special = _special(tokenizer)
-        self._window = _after_last_special(tokenizer, prompt)
-        self._told = _decode(tokenizer, self._window)  # the text of the window that is already out
+    def __init__(self, vocabulary: Vocabulary, prompt: Sequence[int]) -> None:
+        self._vocabulary = vocabulary
+        self._plain = vocabulary.plain
+        self._window = vocabulary.after_last_special(prompt)
+        self._told = vocabulary.decode(self._window)  # the text of the window that is already out
         self._new = 0  # tokens at the window's end that are not
 
     def push(self, token: int) -> str:
         """Take one token; give the text that has become certain, often all of it, perhaps none."""
+        if not self._new and self._told:
+            known = self._plain[token]
+            if known is not None:
+                self._window = [token]
+                piece, self._told = known
+                return piece
         self._window.append(token)
         self._new += 1
         # A special token adds no text, and byte runs go on behind it as if it were not there: nothing is certain yet.
-        if token in self._special or self._is_byte(token):
+        if token in self._vocabulary.special or self._vocabulary.is_byte(token):
             return ""
-        text = _decode(self._tokenizer, self._window)
-        if text.endswith(_UNKNOWN):
+        text = self._vocabulary.decode(self._window)
+        if text.endswith(UNKNOWN):
             return ""
         return self._advance(text)
 
     def flush(self) -> str:
         """The rest, certain or not: no token follows."""
-        return self._advance(_decode(self._tokenizer, self._window)) if self._new else ""
+        return self._advance(self._vocabulary.decode(self._window)) if self._new else ""
 
     def _advance(self, text: str) -> str:
         piece = text[len(self._told) :]
         newest = self._window[len(self._window) - self._new :]
-        alone = _decode(self._tokenizer, newest)
+        alone = self._vocabulary.decode(newest)
         if alone:
             # A window without text (special tokens, a lone space) would lose the leading space of what follows.
             self._window, self._told = newest, alone
@@ -76,10 +80,6 @@ class Detokenizer:
             self._told = text
         self._new = 0
         return piece
-
-    def _is_byte(self, token: int) -> bool:
-        name = self._tokenizer.convert_ids_to_tokens(token)
-        return name is not None and _BYTE.match(name) is not None
 
 
 class StopStrings:
@@ -115,21 +115,3 @@ class StopStrings:
             if any(stop.startswith(tail) for stop in self._stops):
                 return size
         return 0
-
-
-def _after_last_special(tokenizer: Any, prompt: Sequence[int]) -> list[int]:
-    special = _special(tokenizer)
-    start = next((place for place in range(len(prompt), 0, -1) if prompt[place - 1] in special), 0)
-    return list(prompt[start:])
-
-
-def _special(tokenizer: Any) -> frozenset[int]:
-    """Ids that decoding leaves out: the named special tokens (eos, pad, …) and others added as special."""
-    added = getattr(tokenizer, "added_tokens_decoder", {})
-    return frozenset(tokenizer.all_special_ids) | {number for number, token in added.items() if token.special}
-
-
-def _decode(tokenizer: Any, ids: Sequence[int]) -> str:
-    # The clean-up of old tokenizers ("do n't" -> "don't") rewrites what came before; it is not part of the text.
-    text: str = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return text

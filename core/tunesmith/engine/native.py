@@ -17,6 +17,7 @@ from tunesmith.engine.decoding import Continuing, Decoding, Translating
 from tunesmith.engine.detokenize import Detokenizer, StopStrings, continuation
 from tunesmith.engine.requests import GenerateRequest
 from tunesmith.engine.sampling import Sampler
+from tunesmith.engine.vocabulary import Vocabulary
 from tunesmith.errors import ModelError
 from tunesmith.tasks.base import Task
 
@@ -38,7 +39,7 @@ class NativeEngine:
     def __init__(self, model: nn.Module, tokenizer: Any, decoder_start: Sequence[int] = ()) -> None:
         self._model = cast(Any, model)
         self._model.eval()
-        self._tokenizer = tokenizer
+        self._words = Vocabulary(tokenizer)
         self._lock = threading.Lock()
         self._closed = False
         self._vocabulary = int(self._model.get_input_embeddings().weight.shape[0])
@@ -109,7 +110,7 @@ class NativeEngine:
         return [(self._text(prompt, answer), answer.finish) for prompt, answer in zip(prompts, found, strict=True)]
 
     def _text(self, prompt: Sequence[int], answer: TokenAnswer) -> str:
-        return continuation(self._tokenizer, self._start or prompt, answer.ids)
+        return continuation(self._words, self._start or prompt, answer.ids)
 
     def close(self) -> None:
         """Give back the model. Requests under way end with ``RuntimeError`` at their next token."""
@@ -171,7 +172,7 @@ class NativeEngine:
     def _tokens(self, request: GenerateRequest, prompt: tuple[int, ...], most: int) -> Iterator[Token]:
         decoding = self._begin([prompt])
         sampler = Sampler(request.sampling, prompt)
-        text, stops = Detokenizer(self._tokenizer, self._start or prompt), StopStrings(request.stop_strings)
+        text, stops = Detokenizer(self._words, self._start or prompt), StopStrings(request.stop_strings)
         stop_tokens = request.stop_tokens or frozenset()
         token: int | None = None
         for made in range(1, most + 1):

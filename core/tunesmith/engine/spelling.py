@@ -30,9 +30,16 @@ class Spelling:
         self._by_byte = "ByteLevel" in decoder
         self._by_space = "▁" in decoder or "Metaspace" in decoder
         self._added = set(getattr(tokenizer, "added_tokens_decoder", {}))
+        self._known: dict[int, bytes] = {}
 
     def bytes_of(self, token: int) -> bytes:
         """What the token stands for. An id without a token stands for nothing."""
+        found = self._known.get(token)
+        if found is None:
+            found = self._known[token] = self._bytes_of(token)
+        return found
+
+    def _bytes_of(self, token: int) -> bytes:
         piece = self._tokenizer.convert_ids_to_tokens(token)
         if piece is None:
             return b""

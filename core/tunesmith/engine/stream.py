@@ -3,7 +3,8 @@
 """One request under way, seen from both sides: the engine's thread fills it, the caller reads it.
 
 The caller may be a thread (``for token in stream``, ``stream.result()``) or a coroutine (``async for``, ``await
-stream``). Nothing here blocks the engine: tokens wait for a slow reader, at most as many as the request may make.
+stream``). Nothing here blocks the engine: tokens wait for a slow reader, at most as many as the request may make. Who
+waits for the whole answer is woken once, at its end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 from tunesmith.engine.answers import Answer, Token
+from tunesmith.engine.waking import Waiter, bell_of
 from tunesmith.errors import CancelledError
 
 __all__ = ["Stream"]
@@ -36,12 +38,17 @@ class Stream:
     def __init__(self, cancel: Callable[[Stream], None] | None = None) -> None:
         self.id = next(_numbers)
         self._cancel = cancel
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # a reader that is thrown away may be so in the middle of a push
+        self._news = threading.Condition(self._lock)  # for threads that wait for a token
+        self._end_came = threading.Condition(self._lock)  # for threads that wait for the whole answer
+        self._threads = 0  # that wait for a token
+        self._readers: list[Waiter] = []  # coroutines that wait for a token
+        self._others: list[Waiter] = []  # coroutines that wait for the whole answer
         self._tokens: deque[Token] = deque()
+        self._begun = False
         self._answer: Answer | None = None
         self._error: BaseException | None = None
         self._done = False
-        self._wakers: set[Callable[[], None]] = set()
 
     # ---- the caller's side ---------------------------------------------------------------------
 
@@ -62,17 +69,28 @@ class Stream:
             TimeoutError: it is not there after ``timeout`` seconds; the request goes on.
             TunesmithError: the request failed.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._done, timeout):
+        with self._lock:
+            if not self._end_came.wait_for(lambda: self._done, timeout):
                 raise TimeoutError(f"no whole answer after {timeout:g} seconds; the request goes on")
         return self._outcome()
+
+    def take(self) -> list[Token]:
+        """All tokens that are there and have not been handed out, without waiting for any."""
+        with self._lock:
+            tokens = list(self._tokens)
+            self._tokens.clear()
+        return tokens
 
     def __iter__(self) -> Iterator[Token]:
         """Tokens as they are made. Leaving the loop early cancels the request."""
         try:
             while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._tokens or self._done)
+                with self._lock:
+                    self._threads += 1
+                    try:
+                        self._news.wait_for(lambda: self._tokens or self._done)
+                    finally:
+                        self._threads -= 1
                     token = self._tokens.popleft() if self._tokens else None
                 if token is None:
                     self._outcome()
@@ -86,7 +104,8 @@ class Stream:
 
     async def _awaited(self) -> Any:
         try:
-            await self._until(lambda: self._done)
+            while not self._done:
+                await self._wait(self._others, lambda: self._done)
         except asyncio.CancelledError:
             self.cancel()
             raise
@@ -95,33 +114,51 @@ class Stream:
     async def __aiter__(self) -> AsyncIterator[Token]:
         try:
             while True:
-                await self._until(lambda: bool(self._tokens) or self._done)
-                with self._changed:
+                await self._wait(self._readers, lambda: self._tokens or self._done)
+                with self._lock:
                     token = self._tokens.popleft() if self._tokens else None
-                if token is None:
+                if token is not None:
+                    yield token
+                elif self._done:
                     self._outcome()
                     return
-                yield token
         finally:
             self.cancel()
 
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
+    async def bursts(self, *, patient: bool = False) -> AsyncIterator[list[Token]]:
+        """Tokens as they are made, each time all that are there, at least one. Leaving the loop early cancels the
+        request.
 
-        def wake() -> None:
-            loop.call_soon_threadsafe(event.set)
-
-        while True:
-            with self._changed:
-                if holds():
+        Args:
+            patient: many readers cost less where each can wait a little: all but the first token and the end of the
+                answer may come up to 10 ms after they were made, or half a millisecond for each reader.
+        """
+        try:
+            while True:
+                await self._wait(self._readers, lambda: self._tokens or self._done, patient=patient)
+                done = self._done  # before: a token may come between the two looks, the other way round
+                tokens = self.take()
+                if tokens:
+                    yield tokens
+                elif done:
+                    self._outcome()
                     return
-                event.clear()
-                self._wakers.add(wake)
-            try:
-                await event.wait()
-            finally:
-                with self._changed:
-                    self._wakers.discard(wake)
+        finally:
+            self.cancel()
+
+    async def _wait(self, waiters: list[Waiter], holds: Callable[[], Any], *, patient: bool = False) -> None:
+        """Until it holds, or perhaps shortly before."""
+        with self._lock:
+            if holds():
+                return
+            loop = asyncio.get_running_loop()
+            waiter = bell_of(loop).waiter(loop, patient=patient)
+            waiters.append(waiter)
+        try:
+            await waiter.woken
+        finally:
+            with self._lock:
+                waiters.remove(waiter)
 
     def _outcome(self) -> Any:
         if self._error is not None:
@@ -132,10 +169,15 @@ class Stream:
 
     def push(self, token: Token) -> None:
         """One more token."""
-        with self._changed:
-            if not self._done:
-                self._tokens.append(token)
-                self._wake()
+        with self._lock:
+            if self._done:
+                return
+            self._tokens.append(token)
+            if self._threads:
+                self._news.notify_all()
+            for waiter in tuple(self._readers):
+                waiter.wake(at_once=not self._begun)
+            self._begun = True
 
     def finish(self, answer: Answer) -> None:
         """The whole answer. What ended before stays as it ended."""
@@ -146,15 +188,11 @@ class Stream:
         self._end(None, error or CancelledError("the request was cancelled", fix="send it again"))
 
     def _end(self, answer: Answer | None, error: BaseException | None) -> None:
-        with self._changed:
-            if not self._done:
-                self._answer, self._error, self._done = answer, error, True
-                self._wake()
-
-    def _wake(self) -> None:
-        self._changed.notify_all()
-        for waker in self._wakers:
-            try:
-                waker()
-            except RuntimeError:
-                continue  # its event loop is closed: nobody waits there any more
+        with self._lock:
+            if self._done:
+                return
+            self._answer, self._error, self._done = answer, error, True
+            self._news.notify_all()
+            self._end_came.notify_all()
+            for waiter in (*self._readers, *self._others):
+                waiter.wake()

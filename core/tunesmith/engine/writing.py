@@ -18,6 +18,7 @@ from tunesmith.engine.sampling import Chosen
 from tunesmith.engine.spelling import Spelling
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine
+from tunesmith.engine.vocabulary import Vocabulary
 from tunesmith.errors import RequestError, TunesmithError
 
 __all__ = ["Limits", "WritingEngine", "room_for"]
@@ -85,6 +86,7 @@ class WritingEngine(ThreadedEngine[Writing]):
         self._rendering = rendering
         self._grammars = Grammars(rendering.tokenizer, rendering.vocabulary, rendering.stop_tokens)
         self._spell = Spelling(rendering.tokenizer).bytes_of
+        self._vocabulary = Vocabulary(rendering.tokenizer)
 
     def _take(self, request: Request, stream: Stream, timeout: float | None) -> Writing:
         if not isinstance(request, GenerateRequest):
@@ -101,7 +103,7 @@ class WritingEngine(ThreadedEngine[Writing]):
             stop_tokens=self._rendering.stop_tokens if request.stop_tokens is None else request.stop_tokens,
             grammars=() if constraint is None else [self._grammars.make(constraint) for _ in range(request.choices)],
             adapter=adapter,
-            tokenizer=self._rendering.tokenizer,
+            vocabulary=self._vocabulary,
             before=self._rendering.start,
             stream=stream,
             timeout=timeout,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -35,7 +34,7 @@ from tunesmith.serve.metrics import Clock
 from tunesmith.serve.models import Target
 from tunesmith.serve.problems import invalid, within
 from tunesmith.serve.service import answer, service_of
-from tunesmith.serve.sse import DONE, EventStream
+from tunesmith.serve.sse import DONE, EventStream, plain_json, quoted
 from tunesmith.serve.tool_calls import Call, ToolCallParser
 from tunesmith.serve.tools import Tools, tools_of
 
@@ -157,20 +156,27 @@ class _Pieces:
     def __init__(self, head: Mapping[str, Any], choices: int, tools: Tools, body: ChatBody) -> None:
         self._usage = bool(body.stream_options and body.stream_options.include_usage)
         self._logprobs = bool(body.logprobs)
-        start = json.dumps({"object": "chat.completion.chunk", **head}, separators=(",", ":"))
+        start = plain_json({"object": "chat.completion.chunk", **head})
         self._head = f'data: {start[:-1]},"choices":['
         self._tail = '],"usage":null}\n\n' if self._usage else "]}\n\n"
         self._parsers = [ToolCallParser(tools.names) for _ in range(choices)]
+        self._text_heads = [f'{self._head}{{"index":{index},"delta":{{"content":' for index in range(choices)]
+        self._text_tail = f'}},"logprobs":null,"finish_reason":null}}{self._tail}'
 
     def first(self) -> bytes:
         """Who speaks, of every choice."""
         role = {"role": "assistant", "content": "", "refusal": None}
-        return b"".join(self._chunk(index, role) for index in range(len(self._parsers)))
+        return "".join(self._chunk(index, role) for index in range(len(self._parsers))).encode()
 
-    def of(self, token: Token) -> bytes:
-        """What has become certain with a token; may be nothing."""
+    def of(self, tokens: Sequence[Token]) -> bytes:
+        """What has become certain with some tokens, in a chunk for each; may be nothing."""
+        return "".join([chunk for token in tokens for chunk in self._of(token)]).encode()
+
+    def _of(self, token: Token) -> list[str]:
         parser = self._parsers[token.choice]
         pieces = parser.feed(token.text)
+        if token.finish is None and not self._logprobs and not parser.calls:  # most tokens
+            return [self._text(token.choice, piece) for piece in pieces if isinstance(piece, str)]
         if token.finish is not None:
             pieces += parser.finish()
         logprobs = {"content": [scored(token)], "refusal": None} if self._logprobs else None
@@ -181,7 +187,7 @@ class _Pieces:
         if token.finish is not None:
             reason = "tool_calls" if parser.calls and token.finish == "stop" else token.finish
             sent.append(self._chunk(token.choice, {}, finish=reason))
-        return b"".join(sent)
+        return sent
 
     def last(self, generation: Generation) -> bytes:
         """Usage, where it was asked for; and the end."""
@@ -190,10 +196,13 @@ class _Pieces:
         usage = usage_of(generation.usage).model_dump_json(exclude_unset=True)
         return f'{self._head}],"usage":{usage}}}\n\n'.encode() + DONE
 
-    def _chunk(self, index: int, delta: Mapping[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
+    def _text(self, index: int, text: str) -> str:
+        """As ``_chunk``, for nothing but text."""
+        return self._text_heads[index] + quoted(text) + self._text_tail
+
+    def _chunk(self, index: int, delta: Mapping[str, Any], logprobs: Any = None, finish: str | None = None) -> str:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        text = json.dumps(choice, separators=(",", ":"), ensure_ascii=False)
-        return f"{self._head}{text}{self._tail}".encode()
+        return f"{self._head}{plain_json(choice)}{self._tail}"
 
 
 def _deltas(piece: str | Call) -> list[dict[str, Any]]:
@@ -208,9 +217,9 @@ def _deltas(piece: str | Call) -> list[dict[str, Any]]:
 
 async def _events(stream: Stream, pieces: _Pieces, clock: Clock, exchange: Exchange) -> AsyncIterator[bytes]:
     started = False
-    async for token in stream:
-        clock.tick(0, token)
-        piece = pieces.of(token)
+    async for tokens in stream.bursts(patient=True):
+        clock.tick(0, tokens)
+        piece = pieces.of(tokens)
         if not started:
             piece, started = pieces.first() + piece, True
         if piece:

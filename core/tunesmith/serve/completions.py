@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -38,7 +37,7 @@ from tunesmith.serve.metrics import Clock
 from tunesmith.serve.problems import invalid, within
 from tunesmith.serve.schema import AtMost, FirstWrong, Neutral, UsageAnswer
 from tunesmith.serve.service import Service, answer, service_of
-from tunesmith.serve.sse import DONE, EventStream
+from tunesmith.serve.sse import DONE, EventStream, plain_json, quoted
 
 __all__ = ["CompletionAnswer", "CompletionBody", "completions", "prompts_of"]
 
@@ -188,22 +187,28 @@ class _Pieces:
     """Tokens to pieces of an answer."""
 
     def __init__(self, head: Mapping[str, Any], choices: int, usage: bool) -> None:
-        start = json.dumps(head, separators=(",", ":"))
+        start = plain_json(head)
         self._head = f'data: {start[:-1]},"choices":['
         self._tail = '],"usage":null}\n\n' if usage else "]}\n\n"
         self._choices = choices
         self._usage = usage
         self._offsets: dict[int, _Offsets] = {}
 
-    def of(self, prompt: int, token: Token) -> bytes:
-        """What has become certain with a token; may be nothing."""
+    def of(self, prompt: int, tokens: Sequence[Token]) -> bytes:
+        """What has become certain with some tokens, in a piece for each; may be nothing."""
+        return "".join([self._of(prompt * self._choices + token.choice, token) for token in tokens]).encode()
+
+    def _of(self, index: int, token: Token) -> str:
         if not (token.text or token.finish or token.score):
-            return b""
-        index = prompt * self._choices + token.choice
-        logprobs = self._offsets.setdefault(index, _Offsets()).of([token]) if token.score else None
-        choice = {"index": index, "text": token.text, "logprobs": logprobs, "finish_reason": token.finish}
-        text = json.dumps(choice, separators=(",", ":"), ensure_ascii=False)
-        return f"{self._head}{text}{self._tail}".encode()
+            return ""
+        if token.score is None:
+            finish = "null" if token.finish is None else quoted(token.finish)
+            text = f'{{"index":{index},"text":{quoted(token.text)},"logprobs":null,"finish_reason":{finish}}}'
+        else:
+            logprobs = self._offsets.setdefault(index, _Offsets()).of([token])
+            choice = {"index": index, "text": token.text, "logprobs": logprobs, "finish_reason": token.finish}
+            text = plain_json(choice)
+        return self._head + text + self._tail
 
     def last(self, usage: EngineUsage) -> bytes:
         """Usage, where it was asked for; and the end."""
@@ -214,9 +219,9 @@ class _Pieces:
 
 
 async def _events(streams: Sequence[Stream], pieces: _Pieces, clock: Clock, exchange: Exchange) -> AsyncIterator[bytes]:
-    async for prompt, token in merged(streams):
-        clock.tick(prompt, token)
-        piece = pieces.of(prompt, token)
+    async for prompt, tokens in merged(streams):
+        clock.tick(prompt, tokens)
+        piece = pieces.of(prompt, tokens)
         if piece:
             yield piece
     for stream in streams:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from tunesmith.serve.chat_schema import ResponseFormat, SamplingBody
 from tunesmith.serve.limits import Limits
 from tunesmith.serve.problems import invalid, within
 from tunesmith.serve.schema import UsageAnswer
+from tunesmith.serve.sse import plain_json
 
 __all__ = [
     "NAMES",
@@ -137,7 +137,7 @@ def constraint_of(wanted: ResponseFormat | None, info: EngineInfo, limits: Limit
 
 def schema_text(schema: Mapping[str, Any], param: str, limits: Limits) -> str:
     """A schema as text, of bounded length."""
-    text = json.dumps(schema, separators=(",", ":"), ensure_ascii=False)
+    text = plain_json(schema)
     within(len(text), limits.schema_chars, param, "characters")
     return text
 
@@ -169,18 +169,18 @@ def _scored(score: TokenScore) -> dict[str, Any]:
     return {"token": score.text, "logprob": max(score.logprob, -9999.0), "bytes": list(score.bytes)}
 
 
-async def merged(streams: Sequence[Stream]) -> AsyncIterator[tuple[int, Token]]:
-    """The tokens of several answers as they come, each with the number of its stream."""
+async def merged(streams: Sequence[Stream]) -> AsyncIterator[tuple[int, list[Token]]]:
+    """The tokens of several answers as they come, with the number of their stream."""
     if len(streams) == 1:
-        async for token in streams[0]:
-            yield 0, token
+        async for tokens in streams[0].bursts(patient=True):
+            yield 0, tokens
         return
-    queue: asyncio.Queue[tuple[int, Token | BaseException | None]] = asyncio.Queue(maxsize=2 * len(streams))
+    queue: asyncio.Queue[tuple[int, list[Token] | BaseException | None]] = asyncio.Queue(maxsize=2 * len(streams))
 
     async def feed(number: int, stream: Stream) -> None:
         try:
-            async for token in stream:
-                await queue.put((number, token))
+            async for tokens in stream.bursts(patient=True):
+                await queue.put((number, tokens))
             await queue.put((number, None))
         except Exception as error:
             await queue.put((number, error))

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tunesmith.engine.answers import Token
@@ -62,13 +65,8 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._between = Histogram(
-            "tunesmith_time_between_tokens_seconds",
-            "Between two tokens of one answer; streamed answers only",
-            ("model",),
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
+        self._between: defaultdict[str, _Times] = defaultdict(_Times)
+        self._registry.register(_Between(self._between))
         Gauge("tunesmith_http_requests_in_flight", "Requests under way", registry=self._registry).set_function(
             in_flight
         )
@@ -82,7 +80,7 @@ class Metrics:
 
     def clock(self, model: str, started: float) -> Clock:
         """For one streamed answer."""
-        return Clock(self._first.labels(model), self._between.labels(model), started)
+        return Clock(self._first.labels(model), self._between[model], started)
 
     def text(self) -> bytes:
         """In Prometheus' text format."""
@@ -92,21 +90,59 @@ class Metrics:
 class Clock:
     """When the tokens of one answer came."""
 
-    def __init__(self, first: Histogram, between: Histogram, started: float) -> None:
+    def __init__(self, first: Histogram, between: _Times, started: float) -> None:
         self._first = first
         self._between = between
         self._last: dict[tuple[int, int], float] = {}
         self._started = started
 
-    def tick(self, prompt: int, token: Token) -> None:
-        """One more token."""
+    def tick(self, prompt: int, tokens: Sequence[Token]) -> None:
+        """Tokens that go out together: of one answer, they share the time since the one before them."""
         now = time.monotonic()
-        before = self._last.get((prompt, token.choice))
-        if before is not None:
-            self._between.observe(now - before)
-        elif not self._last:
+        if not self._last:
             self._first.observe(now - self._started)
-        self._last[prompt, token.choice] = now
+        counts: dict[int, int] = {}
+        for token in tokens:
+            counts[token.choice] = counts.get(token.choice, 0) + 1
+        for choice, count in counts.items():
+            before = self._last.get((prompt, choice))
+            self._last[prompt, choice] = now
+            if before is not None:
+                self._between.add(now - before, count)
+            elif count > 1:
+                self._between.add(0.0, count - 1)
+
+
+class _Times:
+    """A histogram that is filled once for every token, in the server's thread: adding to it costs a tenth of what
+    adding to Prometheus' own does."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_SECONDS) + 1)
+        self.sum = 0.0
+
+    def add(self, seconds: float, count: int) -> None:
+        """So many times, which together took so long."""
+        self.counts[bisect_left(_SECONDS, seconds / count)] += count
+        self.sum += seconds
+
+
+class _Between(Collector):
+    """The time between tokens."""
+
+    def __init__(self, times: Mapping[str, _Times]) -> None:
+        self._times = times
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(
+            "tunesmith_time_between_tokens_seconds",
+            "Between two tokens of one answer; streamed answers only",
+            labels=("model",),
+        )
+        bounds = [*map(str, _SECONDS), "+Inf"]
+        for model, times in self._times.items():
+            family.add_metric((model,), list(zip(bounds, accumulate(times.counts), strict=True)), times.sum)
+        yield family
 
 
 class _Engines(Collector):

@@ -38,7 +38,7 @@ from tunesmith.serve.responses_schema import (
     ResponsesBody,
 )
 from tunesmith.serve.service import Service, answer, service_of
-from tunesmith.serve.sse import EventStream, event
+from tunesmith.serve.sse import EventStream, event, quoted
 from tunesmith.serve.tool_calls import Call, ToolCallParser
 from tunesmith.serve.tools import Tools, tools_of
 
@@ -217,7 +217,7 @@ class _Response:
         part = self._open["content"][0]
         part["text"] += piece
         if piece:
-            yield self._event("response.output_text.delta", **self._place(), delta=piece, logprobs=[])
+            yield self._delta(piece)
 
     def _opened(self) -> Iterator[bytes]:
         item = {"id": f"msg_{secrets.token_hex(24)}", "type": "message", "role": "assistant", "status": "in_progress"}
@@ -262,6 +262,16 @@ class _Response:
         assert self._open is not None
         return {"item_id": self._open["id"], "output_index": self._last(), "content_index": 0}
 
+    def _delta(self, text: str) -> bytes:
+        """As ``_event``, for what comes with nearly every token."""
+        assert self._open is not None
+        kind, number = "response.output_text.delta", self._number
+        self._number += 1
+        return (
+            f'event: {kind}\ndata: {{"type":"{kind}","sequence_number":{number},"item_id":"{self._open["id"]}",'
+            f'"output_index":{self._last()},"content_index":0,"delta":{quoted(text)},"logprobs":[]}}\n\n'
+        ).encode()
+
     def _event(self, kind: str, **facts: Any) -> bytes:
         sent = event({"type": kind, "sequence_number": self._number, **facts}, kind)
         self._number += 1
@@ -274,10 +284,12 @@ def _plain(choice: str | NamedTool | None) -> str | dict[str, Any] | None:
 
 async def _events(stream: Stream, response: _Response, clock: Clock, exchange: Exchange) -> AsyncIterator[bytes]:
     started, reason = False, "stop"
-    async for token in stream:
-        clock.tick(0, token)
-        reason = token.finish or reason
-        pieces = [*(() if started else response.begin()), *response.feed(token.text)]
+    async for tokens in stream.bursts(patient=True):
+        clock.tick(0, tokens)
+        reason = tokens[-1].finish or reason
+        pieces = [] if started else [*response.begin()]
+        for token in tokens:
+            pieces += response.feed(token.text)
         started = True
         if pieces:
             yield b"".join(pieces)

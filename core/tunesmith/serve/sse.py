@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
+from json import JSONEncoder
+from json.encoder import encode_basestring
 from typing import Any
 
 from starlette.responses import Response
@@ -16,16 +17,21 @@ from tunesmith.serve.exchange import exchange_of
 from tunesmith.serve.logs import log_failure
 from tunesmith.serve.problems import http_error
 
-__all__ = ["DONE", "EventStream", "event"]
+__all__ = ["DONE", "EventStream", "event", "plain_json", "quoted"]
 
 DONE = b"data: [DONE]\n\n"
 PING_SECONDS = 15.0
 
+plain_json = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""A value as JSON without spaces. ``json.dumps`` makes an encoder at every call that is not as it is by default."""
 
-def event(data: Any, name: str | None = None) -> bytes:
-    """One event with a JSON value."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    return (f"event: {name}\ndata: {text}\n\n" if name else f"data: {text}\n\n").encode()
+quoted = encode_basestring
+"""A text as ``plain_json`` writes it."""
+
+
+def event(data: Any, name: str) -> bytes:
+    """One event with a name and a JSON value."""
+    return f"event: {name}\ndata: {plain_json(data)}\n\n".encode()
 
 
 class EventStream(Response):

@@ -65,6 +65,8 @@ class ToolCallParser:
         """What has become certain."""
         if not self._names:
             return [text] if text else []
+        if not self._held and text and "<" not in text and not text[-1].isspace():  # most tokens
+            return [text]
         self._held += text
         return list(self._advance())
 

@@ -14,6 +14,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import PreTrainedTokenizerFast
 
 from tunesmith.engine.detokenize import Detokenizer, StopStrings, continuation
+from tunesmith.engine.vocabulary import Vocabulary
 
 
 def sentencepiece_like() -> Any:
@@ -43,7 +44,7 @@ TOKENIZERS = {"sentencepiece": sentencepiece_like(), "byte-level": byte_level()}
 
 
 def stream(tokenizer: Any, prompt: Sequence[int], answer: Sequence[int]) -> list[str]:
-    detokenizer = Detokenizer(tokenizer, prompt)
+    detokenizer = Detokenizer(Vocabulary(tokenizer), prompt)
     return [*(detokenizer.push(token) for token in answer), detokenizer.flush()]
 
 
@@ -65,7 +66,27 @@ def test_pieces_add_up_behind_a_prompt(name: str, prompt: str, data: st.DataObje
     if tokenizer.decode(ids, skip_special_tokens=True).endswith("\ufffd"):
         return  # an unfinished character of the prompt belongs to nobody
     answer = data.draw(st.lists(st.integers(len(tokenizer) - 12, len(tokenizer) - 1), max_size=12))
-    assert "".join(stream(tokenizer, ids, answer)) == continuation(tokenizer, ids, answer)
+    assert "".join(stream(tokenizer, ids, answer)) == continuation(Vocabulary(tokenizer), ids, answer)
+
+
+class Undecided(Vocabulary):
+    """Knows no token: all are decoded with what stands before them."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        super().__init__(tokenizer)
+        self.plain._joins = False
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@given(data=st.data())
+def test_what_is_known_of_a_token_is_what_decoding_gives(name: str, data: st.DataObject) -> None:
+    """Piece by piece, and not only in sum."""
+    tokenizer = TOKENIZERS[name]
+    tokens = st.lists(st.integers(0, len(tokenizer) - 1), max_size=24)
+    prompt, answer = data.draw(tokens), data.draw(tokens)
+    one, other = Detokenizer(Vocabulary(tokenizer), prompt), Detokenizer(Undecided(tokenizer), prompt)
+    assert [one.push(token) for token in answer] == [other.push(token) for token in answer]
+    assert one.flush() == other.flush()
 
 
 @given(text=st.text(max_size=40))
@@ -141,3 +162,67 @@ def test_stop_strings_do_not_depend_on_the_pieces(text: str, cuts: list[int], st
     assert not any(stop in out for stop in stops)
     assert text.startswith(out)
     assert found == any(stop in text for stop in stops)
+
+
+# ---- what is known of single tokens ----------------------------------------------------------------------------------
+
+
+def wordpiece() -> Any:
+    inner = Tokenizer(models.WordPiece({"[UNK]": 0, "play": 1, "##ing": 2, ",": 3}, unk_token="[UNK]"))
+    inner.decoder = decoders.WordPiece()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")
+
+
+def plain(tokenizer: Any, *names: str) -> list[tuple[str, str] | None]:
+    known = Vocabulary(tokenizer).plain
+    return [known[tokenizer.convert_tokens_to_ids(name)] for name in names]
+
+
+def test_a_word_has_its_space_behind_others() -> None:
+    tokenizer = TOKENIZERS["sentencepiece"]
+    assert plain(tokenizer, "▁Once", "ny", "é", "▁▁") == [
+        (" Once", "Once"),
+        ("ny", "ny"),
+        ("é", "é"),
+        ("  ", " "),
+    ]
+    assert plain(tokenizer, "<0xE4>", "<s>", "▁") == [None, None, None]  # a lone space is nothing by itself
+
+
+def test_a_byte_is_known_where_it_is_a_character() -> None:
+    tokenizer = TOKENIZERS["byte-level"]
+    assert plain(tokenizer, "a", "Ġ", "Ã", "<end>") == [("a", "a"), (" ", " "), None, None]
+
+
+@pytest.mark.parametrize("change", ["other decoder", "other words", "own decode"])
+def test_nothing_is_known_of_others(change: str) -> None:
+    tokenizer = wordpiece()
+    if change == "other words":
+        parts = [decoders.Replace("_", " "), decoders.ByteFallback(), decoders.Fuse()]
+        tokenizer.backend_tokenizer.decoder = decoders.Sequence(parts)
+    if change == "own decode":
+
+        class Own(PreTrainedTokenizerFast):  # type: ignore[misc]
+            def _decode(self, *args: Any, **kwargs: Any) -> str:
+                return super()._decode(*args, **kwargs).upper()  # type: ignore[no-any-return]
+
+        tokenizer = Own(tokenizer_object=TOKENIZERS["byte-level"].backend_tokenizer)
+    known = Vocabulary(tokenizer).plain
+    assert all(known[token] is None for token in range(4))
+
+
+def test_an_id_without_a_token_adds_nothing() -> None:
+    for tokenizer in (*TOKENIZERS.values(), wordpiece()):
+        assert Vocabulary(tokenizer).plain[9_999] is None
+
+
+def test_most_tokens_are_not_decoded() -> None:
+    tokenizer = TOKENIZERS["byte-level"]
+    vocabulary = Vocabulary(tokenizer)
+    ids = tokenizer.encode("some words, and some more", add_special_tokens=False)
+    first = Detokenizer(vocabulary, ids)
+    assert "".join(map(first.push, ids)) == "some words, and some more"
+    again, decoded = Detokenizer(vocabulary, ids), []
+    vocabulary.decode = decoded.append  # type: ignore[method-assign, assignment]
+    assert "".join(map(again.push, ids)) == "some words, and some more"
+    assert decoded == []

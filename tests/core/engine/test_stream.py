@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -122,6 +123,71 @@ def test_a_reader_whose_loop_is_gone_disturbs_nobody() -> None:
     loop.close()
     stream.finish(WHOLE)
     assert stream.result() is WHOLE
+
+
+def test_all_that_is_there_is_taken_at_once() -> None:
+    stream = Stream()
+    assert stream.take() == []
+    for number in (1, 2):
+        stream.push(token(number))
+    assert [one.id for one in stream.take()] == [1, 2]
+    assert stream.take() == []
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_coroutines_read_what_came_together(patient: bool) -> None:
+    async def read() -> tuple[list[list[int]], Any]:
+        stream = Stream()
+        for number in (1, 2):
+            stream.push(token(number))
+        threading.Timer(0.05, lambda: (stream.push(token(3)), stream.finish(WHOLE))).start()
+        return [[one.id for one in burst] async for burst in stream.bursts(patient=patient)], await stream
+
+    assert asyncio.run(read()) == ([[1, 2], [3]], WHOLE)
+
+
+def test_an_error_comes_behind_the_last_burst() -> None:
+    async def read() -> None:
+        stream = Stream()
+        stream.push(token(1))
+        stream.fail(RequestError("no good", parameter="prompt"))
+        bursts = stream.bursts()
+        assert len(await anext(bursts)) == 1
+        with pytest.raises(RequestError, match="no good"):
+            await anext(bursts)
+
+    asyncio.run(read())
+
+
+def test_leaving_bursts_early_cancels() -> None:
+    cancelled: list[Stream] = []
+
+    async def leave() -> None:
+        stream = Stream(cancelled.append)
+        stream.push(token(1))
+        bursts = stream.bursts()
+        await anext(bursts)
+        await bursts.aclose()
+
+    asyncio.run(leave())
+    assert len(cancelled) == 1
+
+
+def test_two_readers_of_one_stream_share_its_tokens() -> None:
+    async def read() -> list[int]:
+        stream = Stream()
+
+        async def some() -> list[int]:
+            return [one.id async for one in stream]
+
+        readers = [asyncio.ensure_future(some()) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        for number in range(4):
+            stream.push(token(number))
+        stream.finish(WHOLE)
+        return sorted(chain.from_iterable(await asyncio.gather(*readers)))
+
+    assert asyncio.run(read()) == [0, 1, 2, 3]
 
 
 def test_cancelled_without_a_reason_says_so() -> None:

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Milliseconds from a prompt of token ids to the first token of its answer, one prompt after the other on one model.
+
+Used by ``serve_prefix.py`` and ``serve_prefill.py``. As a program it is the part that runs where llama-cpp-python is
+installed: ``python first_token.py`` reads ``{"gguf": …, "context": …, "prompts": [[…], …]}`` and prints the times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contest import bf16_pays
+
+__all__ = ["CONTEXT", "llama_cpp", "prompts_of", "tunesmith", "with_transformers"]
+
+CONTEXT = 2048
+Prompts = Sequence[Sequence[int]]
+
+
+def prompts_of(count: int, length: int, *, shared: Sequence[int] = (), seed: int = 0) -> list[list[int]]:
+    """Token ids, at random; ``shared`` comes first in all of them."""
+    draw = random.Random(seed)
+    return [[*shared, *(draw.randrange(256) for _ in range(length))] for _ in range(count)]
+
+
+def tunesmith(folder: Path, prompts: Prompts, weights: Any = "auto") -> list[float]:
+    from tunesmith.engine import GenerateRequest, Sampling, open_engine
+
+    engine = open_engine(folder, weights=weights, slots=4, context=CONTEXT)
+    times = []
+    for prompt in prompts:
+        request = GenerateRequest(
+            prompt=tuple(prompt), max_new_tokens=1, sampling=Sampling(temperature=0), stop_tokens=frozenset()
+        )
+        start = time.perf_counter()
+        stream = engine.submit(request)
+        next(iter(stream))
+        times.append((time.perf_counter() - start) * 1000)
+        stream.result()
+    engine.close()
+    return times
+
+
+def with_transformers(folder: Path, prompts: Prompts) -> list[float]:
+    import torch
+    import transformers
+
+    dtype = torch.bfloat16 if bf16_pays() else torch.float32
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    times = []
+    for prompt in prompts:
+        ids = torch.tensor([list(prompt)])
+        start = time.perf_counter()
+        model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=1,
+            min_new_tokens=1,
+            do_sample=False,
+            pad_token_id=0,
+        )
+        times.append((time.perf_counter() - start) * 1000)
+    return times
+
+
+def llama_cpp(python: str, folder: Path, prompts: Prompts, quantize: str | None) -> list[float]:
+    """Through another interpreter, on a GGUF file written by ours."""
+    from tunesmith.export import export_model
+
+    out = folder.parent / "gguf"
+    export_model(folder, to="gguf", quantize=quantize, out=out, check=False)
+    asked = {"gguf": str(next(out.glob("*.gguf"))), "context": CONTEXT, "prompts": [list(each) for each in prompts]}
+    done = subprocess.run([python, __file__], input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
+    times: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return times
+
+
+def main() -> None:
+    from llama_cpp import Llama
+
+    asked = json.load(sys.stdin)
+    cores = os.cpu_count() or 1
+    model = Llama(
+        asked["gguf"], n_ctx=asked["context"], n_batch=512, n_threads=cores, n_threads_batch=cores, verbose=False
+    )
+    times = []
+    for prompt in asked["prompts"]:
+        start = time.perf_counter()
+        next(model.generate(prompt, temp=0))  # goes on from what is in its memory already
+        times.append((time.perf_counter() - start) * 1000)
+    print(json.dumps(times))
+
+
+if __name__ == "__main__":
+    main()
