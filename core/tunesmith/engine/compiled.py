@@ -61,7 +61,7 @@ class CompiledDecoder:
         self.nbytes = 0
         self._decoder = decoder if stored == "bf16" else None
         self._held: list[torch.Tensor] = []  # what compiled code knows by address
-        self._embedding = decoder.embedding
+        self._embedding = decoder.embedding.contiguous()
         self._width = decoder.embedding.shape[1]
         self._gated = decoder.layers[0].down.in_features
         self._layers = np.zeros((self.shape.layers + 1, len(jit.FIELDS)), np.int64)
@@ -114,7 +114,10 @@ class CompiledDecoder:
             plan.adapters[start:end] = -1 if part.adapter is None else self._numbers[part.adapter]
             start = end
         plan.wanted[: len(wanted)] = wanted
-        torch.from_numpy(space.hidden)[: len(tokens)] = self._embedding[torch.tensor(tokens)]
+        embedding = self._embedding
+        jit.embed(
+            np.array(tokens), embedding.data_ptr(), len(embedding), embedding.dtype == torch.bfloat16, space.hidden
+        )
         assert self._team is not None
         address = self._words.ctypes.data
         self._team.open()

@@ -207,7 +207,8 @@ than a step of a small model."""
 
 
 _LARGE = 4096
-"""Vocabulary from which on compiled code pays: a quarter of the time of PyTorch's two passes on one thread."""
+"""Vocabulary from which on compiled code pays: a quarter of the time of PyTorch's two passes on one thread, and no
+threads of PyTorch's that look for more work while the next step would have their cores."""
 
 
 def choose(
@@ -253,6 +254,23 @@ def _summary(scores: torch.Tensor) -> tuple[list[int], torch.Tensor]:
     return best.tolist(), torch.from_numpy(totals).float()
 
 
+def _likeliest(
+    scores: torch.Tensor, temperatures: Sequence[float], few: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], list[float]]:
+    """The likeliest tokens of each row, as :func:`tunesmith.engine.jit.scores.likeliest` says."""
+    rates = torch.tensor(temperatures, device=scores.device)
+    if scores.device.type != "cpu" or scores.shape[1] < _LARGE:
+        values, ids = scores.topk(few)
+        masses = ((scores - values[:, :1]) / rates[:, None]).exp().sum(-1).tolist()
+        return values.cpu().numpy().astype(np.float64), ids.cpu().numpy(), masses
+    from tunesmith.engine.jit.scores import likeliest
+
+    best, tokens = np.empty((len(scores), few), np.float32), np.empty((len(scores), few), np.int64)
+    sums = np.empty(len(scores), np.float64)
+    likeliest(scores.contiguous().numpy(), rates.numpy(), best, tokens, sums)
+    return best.astype(np.float64), tokens, sums.tolist()
+
+
 def _changed(scores: torch.Tensor, samplers: Sequence[Sampler]) -> tuple[torch.Tensor, dict[int, TunesmithError]]:
     """Logits after penalties, biases and grammars, and the rows where that failed."""
     failed: dict[int, TunesmithError] = {}
@@ -269,11 +287,8 @@ def _changed(scores: torch.Tensor, samplers: Sequence[Sampler]) -> tuple[torch.T
 
 
 def _draw(scores: torch.Tensor, samplers: Sequence[Sampler]) -> list[int]:
-    temperatures = torch.tensor([sampler.sampling.temperature for sampler in samplers], device=scores.device)
     few = min(_FEW, scores.shape[1])
-    values, ids = scores.topk(few)
-    masses = ((scores - values[:, :1]) / temperatures[:, None]).exp().sum(-1).tolist()
-    best_values, best_ids = values.cpu().numpy().astype(np.float64), ids.cpu().numpy()
+    best_values, best_ids, masses = _likeliest(scores, [sampler.sampling.temperature for sampler in samplers], few)
     tokens = []
     for row, sampler in enumerate(samplers):
         uniform = sampler.uniform()

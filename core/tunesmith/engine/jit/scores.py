@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What is asked of every row of logits, in two passes over it.
+"""What is asked of every row of logits, in one or two passes over it.
 
 Shapes: R rows, V vocabulary.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from tunesmith.engine.jit.attention import exp
 from tunesmith.engine.jit.native import entry
 
-__all__ = ["summarize"]
+__all__ = ["likeliest", "summarize"]
 
 
 @entry
@@ -41,3 +41,36 @@ def summarize(logits: Any, best: Any, totals: Any) -> None:
             total += part
         best[row] = place
         totals[row] = np.nan if broken else most + np.log(total)
+
+
+@entry
+def likeliest(logits: Any, temperatures: Any, values: Any, tokens: Any, masses: Any) -> None:
+    """The likeliest tokens of each row, best first; of those alike, the first.
+
+    Args:
+        logits: float32 (R, V).
+        temperatures: float32 (R,).
+        values: float32 (R, K), the result, at most as many as V.
+        tokens: int64 (R, K), the result.
+        masses: float64 (R,), the result: the sum of exp((logit - best) / temperature) over the whole row.
+    """
+    count = values.shape[1]
+    for row in range(logits.shape[0]):
+        held = 0
+        for token in range(logits.shape[1]):
+            value = logits[row, token]
+            if held < count or value > values[row, held - 1]:
+                place = held if held < count else count - 1
+                while place and values[row, place - 1] < value:
+                    values[row, place], tokens[row, place] = values[row, place - 1], tokens[row, place - 1]
+                    place -= 1
+                values[row, place], tokens[row, place] = value, token
+                held = min(held + 1, count)
+        best, rate = values[row, 0], np.float32(1) / temperatures[row]
+        mass = 0.0
+        for start in range(0, logits.shape[1], 1024):
+            part = np.float32(0)
+            for token in range(start, min(start + 1024, logits.shape[1])):
+                part += exp((logits[row, token] - best) * rate)
+            mass += part
+        masses[row] = mass

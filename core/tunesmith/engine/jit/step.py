@@ -17,11 +17,11 @@ import numpy as np
 
 from tunesmith.engine.jit.attention import attend, exp, turn
 from tunesmith.engine.jit.low_rank import add_low_rank, lower
-from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows
+from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows, to_float
 from tunesmith.engine.jit.products import multiply_stored
 from tunesmith.engine.jit.team import claim, done, enter, leave, wait_for
 
-__all__ = ["FIELDS", "Model", "Plan", "Space", "compute", "phases"]
+__all__ = ["FIELDS", "Model", "Plan", "Space", "compute", "embed", "phases"]
 
 FIELDS = {
     name: place
@@ -35,7 +35,9 @@ FIELDS = {
 """Of a layer -> its column among the addresses; where there is no such thing the address is 0."""
 
 PHASES_OF_A_LAYER = 5
-_BLOCK = 32  # outputs of a piece
+_BLOCK = 32  # outputs of a piece, at least
+_SHARE = 8  # pieces of a phase for each thread, where rows are few: claiming one takes as long as some hundred products
+_FEW = 16  # rows up to which that holds; with more, weights of a piece should stay in a core's own cache
 _NORM, _HEADS_NORM, _MLP_NORM, _KEYS, _VALUES, _QKV, _OUT, _GATE_UP, _DOWN = 0, 1, 2, 3, 4, 5, 8, 11, 14
 _AS_IT_IS, _NORMED, _GATED = 0, 1, 2
 
@@ -114,6 +116,31 @@ def phases(layers: int) -> int:
 
 
 @entry
+def embed(tokens: Any, address: int, vocabulary: int, halves: bool, hidden: Any) -> None:
+    """Write the vectors of tokens into the first rows of ``hidden``.
+
+    PyTorch could as well; but its threads keep a core busy for a while after each such call, and it is ours.
+
+    Args:
+        tokens: int64 (N,), each below V.
+        address: of the embedding (V, W).
+        vocabulary: V.
+        halves: it is stored as bf16, else as float32.
+        hidden: float32 (N or more, W).
+    """
+    width = hidden.shape[1]
+    if halves:
+        short = matrix(address, vocabulary, width, np.uint16)
+        for row in range(len(tokens)):
+            for k in range(width):
+                hidden[row, k] = to_float(short[tokens[row], k])
+    else:
+        whole = matrix(address, vocabulary, width, np.float32)
+        for row in range(len(tokens)):
+            hidden[row] = whole[tokens[row]]
+
+
+@entry
 def compute(words: int, thread: int, model: Any, plan: Any, space: Any) -> None:
     """Take part in steps: thread 0 in the one that is open, to its end; others as they come, until none has come for a
     while.
@@ -156,7 +183,10 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
     read = source[:count] if kind == _AS_IT_IS else space.read[thread, : count * inputs].reshape(count, inputs)
     weights, scale, bias = at[linear], at[linear + 1], at[linear + 2]
     adapted = plan.sizes[3] and not is_output
-    pieces = (outputs + _BLOCK - 1) // _BLOCK if count else 0
+    block = _BLOCK
+    if count <= _FEW:
+        block = max(_BLOCK, (outputs // (_SHARE * space.read.shape[0]) + 7) // 8 * 8)
+    pieces = (outputs + block - 1) // block if count else 0
     ready = False
     piece = claim(words, phase)
     while piece < pieces:
@@ -171,8 +201,8 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
             if adapted:
                 lower(read, plan.adapters, plan.low_rank, layer, number, space.low[thread])
             ready = True
-        first = piece * _BLOCK
-        last = min(first + _BLOCK, outputs)
+        first = piece * block
+        last = min(first + block, outputs)
         multiply_stored(read, weights, model.stored, first, last, made)
         _finish(made, first, last, scale, bias)
         if adapted:

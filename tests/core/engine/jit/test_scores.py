@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tunesmith.engine.jit.scores import summarize
+from tunesmith.engine import sampling
+from tunesmith.engine.jit.scores import likeliest, summarize
 from tunesmith.engine.requests import Sampling
 from tunesmith.engine.sampling import Chosen, Sampler, choose
 from tunesmith.errors import ModelError
@@ -47,3 +48,30 @@ def test_large_vocabularies_choose_as_small_ones() -> None:
     assert [token for token, _ in first.alternatives] == logits[0].topk(2).indices.tolist()
     assert (biased.token, biased.logprob) == (5, pytest.approx(float(expected[1, 5]), abs=1e-5))
     assert isinstance(broken, ModelError)
+
+
+@pytest.mark.parametrize(("width", "count"), [(1, 1), (70, 64), (5000, 64), (64, 64)])
+def test_the_likeliest_are_those_of_a_sort(width: int, count: int) -> None:
+    logits = torch.randn(4, width, generator=torch.Generator().manual_seed(width)).mul(8).round().div(4)  # many alike
+    temperatures = np.array([1, 0.5, 2, 1e-6], np.float32)
+    values, tokens = np.empty((4, count), np.float32), np.empty((4, count), np.int64)
+    masses = np.empty(4, np.float64)
+    likeliest(logits.numpy(), temperatures, values, tokens, masses)
+    order = torch.sort(logits, dim=-1, descending=True, stable=True)
+    assert tokens.tolist() == order.indices[:, :count].tolist()
+    assert values.tolist() == order.values[:, :count].tolist()
+    expected = ((logits - order.values[:, :1]).double() / torch.from_numpy(temperatures)[:, None]).exp().sum(-1)
+    assert masses == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_draws_from_large_vocabularies_are_those_from_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn(6, 6000, generator=torch.Generator().manual_seed(1)) * 4
+
+    def drawn() -> list[int]:
+        samplers = [Sampler(Sampling(seed=seed, temperature=0.9, top_p=0.9)) for seed in range(6)]
+        return [one.token for one in choose(logits, samplers) if isinstance(one, Chosen)]
+
+    by_compiled = drawn()
+    monkeypatch.setattr(sampling, "_LARGE", 10**6)
+    assert drawn() == by_compiled
+    assert len(set(by_compiled)) > 1
