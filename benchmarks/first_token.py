@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Milliseconds from a prompt of token ids to the first token of its answer, one prompt after the other on one model.
 
-Used by ``serve_prefix.py`` and ``serve_prefill.py``. As a program it is the part that runs where llama-cpp-python is
-installed: ``python first_token.py`` reads ``{"gguf": …, "context": …, "prompts": [[…], …]}`` and prints the times.
+Used by ``serve_prefix.py``, ``serve_prefill.py`` and ``serve_decode.py``. As a program it is the part that runs where
+llama-cpp-python is installed: ``python first_token.py`` reads ``{"gguf": …, "context": …, "prompts": [[…], …],
+"tokens": …}`` and prints the times to the first token and, where more are asked for, of all that follow.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from contest import bf16_pays
 
-__all__ = ["CONTEXT", "llama_cpp", "prompts_of", "tunesmith", "with_transformers"]
+__all__ = ["CONTEXT", "llama_cpp", "llama_cpp_answers", "prompts_of", "tunesmith", "with_transformers"]
 
 CONTEXT = 2048
 Prompts = Sequence[Sequence[int]]
@@ -74,14 +75,25 @@ def with_transformers(folder: Path, prompts: Prompts) -> list[float]:
 
 def llama_cpp(python: str, folder: Path, prompts: Prompts, quantize: str | None) -> list[float]:
     """Through another interpreter, on a GGUF file written by ours."""
+    return [first for first, _ in llama_cpp_answers(python, folder, prompts, quantize, tokens=1)]
+
+
+def llama_cpp_answers(
+    python: str, folder: Path, prompts: Prompts, quantize: str | None, tokens: int
+) -> list[tuple[float, float]]:
+    """As :func:`llama_cpp`, and the milliseconds of all tokens after the first."""
     from tunesmith.export import export_model
 
     out = folder.parent / "gguf"
     export_model(folder, to="gguf", quantize=quantize, out=out, check=False)
-    asked = {"gguf": str(next(out.glob("*.gguf"))), "context": CONTEXT, "prompts": [list(each) for each in prompts]}
+    asked = {
+        "gguf": str(next(out.glob("*.gguf"))),
+        "context": CONTEXT,
+        "prompts": [list(each) for each in prompts],
+        "tokens": tokens,
+    }
     done = subprocess.run([python, __file__], input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
-    times: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return times
+    return [tuple(pair) for pair in json.loads(done.stdout.splitlines()[-1])]
 
 
 def main() -> None:
@@ -95,8 +107,12 @@ def main() -> None:
     times = []
     for prompt in asked["prompts"]:
         start = time.perf_counter()
-        next(model.generate(prompt, temp=0))  # goes on from what is in its memory already
-        times.append((time.perf_counter() - start) * 1000)
+        answer = model.generate(prompt, temp=0)  # goes on from what is in its memory already
+        next(answer)
+        first = time.perf_counter()
+        for _ in range(asked["tokens"] - 1):
+            next(answer)
+        times.append(((first - start) * 1000, (time.perf_counter() - first) * 1000))
     print(json.dumps(times))
 
 

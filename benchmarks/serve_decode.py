@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Answering one request at a time and several at once, ours beside transformers' ``generate``.
+"""Answering one request at a time and several at once, ours beside transformers' ``generate`` and llama.cpp.
 
     python benchmarks/serve_decode.py --shape llama-16m [--streams 1] [--tokens 200] [--peer-python PATH] [--repeat 3]
-    python benchmarks/serve_decode.py --shape qwen3-0.6b --tokens 50
+    python benchmarks/serve_decode.py --shape qwen3-0.6b --tokens 50 --llama-python PATH
 
 Random weights of the named shape, made anew for every contender from the same seed; speed does not depend on what they
 are. Greedy, a prompt of 16 tokens, no stop token. Rates are of the tokens after the first; ``share`` is the part of the
-memory bandwidth, measured in the same process, that the weights read for these tokens take.
+memory bandwidth, measured in the same process, that the weights read for these tokens take. ``--llama-python`` names an
+interpreter that has llama-cpp-python, which answers one stream; its model, at 8 bits, is written by our exporter.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from contest import Column, bf16_pays, contest, options_parser
+from contest import Column, bf16_pays, contest, left_out, options_parser
 from train_chat import SHAPES as CHAT_SHAPES
 
 PROMPT = 16
+LLAMA = "llama.cpp, 8 bits"
 SHAPES: dict[str, tuple[str, dict[str, int]]] = {
     "llama-16m": (
         "Llama",
@@ -164,11 +166,22 @@ def transformers_generate(options: argparse.Namespace, folder: Path) -> dict[str
     return figures((options.tokens - 1) * options.streams, seconds, first, size, options.streams)
 
 
+def llama_8_bits(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    from first_token import llama_cpp_answers
+
+    prompts = [range(PROMPT), range(1, 1 + PROMPT)]  # the first one only warms it up
+    model = make_model(options.shape, folder / "model")
+    _, (first, rest) = llama_cpp_answers(options.llama_python, model, prompts, "int8", options.tokens)
+    size = next((folder / "gguf").glob("*.gguf")).stat().st_size
+    return figures(options.tokens - 1, rest / 1000, first / 1000, size, 1)
+
+
 def main() -> None:
     parser = options_parser(__doc__)
     parser.add_argument("--shape", choices=SHAPES, default="llama-16m")
     parser.add_argument("--streams", type=int, default=1, help="answers at once")
     parser.add_argument("--tokens", type=int, default=200, help="of each answer")
+    parser.add_argument("--llama-python", help="interpreter with llama-cpp-python")
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     contenders = {
@@ -177,7 +190,12 @@ def main() -> None:
         "tunesmith, bf16": tunesmith_bf16,
         "tunesmith, 8 bits": tunesmith_int8,
         "transformers": transformers_generate,
+        LLAMA: llama_8_bits,
     }
+    if options.streams > 1 or not options.llama_python:
+        reason = "it answers one stream here" if options.streams > 1 else "--llama-python names no interpreter"
+        left_out(options, LLAMA, reason)
+        del contenders[LLAMA]
     columns = [
         Column("tokens_per_second", "tokens/s", "{:,.1f}", greater_is_better=True),
         Column("first_ms", "first token, ms", "{:,.1f}"),
@@ -185,7 +203,7 @@ def main() -> None:
         Column("peak_mb", "peak memory, MB", "{:,.0f}"),
     ]
     facts = {"shape": options.shape, "streams": options.streams, "tokens": options.tokens}
-    contest(options, contenders, columns, facts=facts)
+    contest(options, contenders, columns, facts=facts, here=[LLAMA])
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ instructions for bf16, prompts go to PyTorch, whose products of many rows are se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 from torch import nn
 
@@ -36,6 +38,7 @@ __all__ = ["CompiledDecoder", "Stored"]
 Stored = Literal["fp32", "bf16", "fp16", "int8"]
 """What weights are stored in."""
 
+_log = logging.getLogger(__name__)
 _LAYERS = ("qkv", "out", "gate_up", "down")
 _MANY = 32  # tokens of a step from which on PyTorch's bf16 products are the faster, where it has them
 
@@ -86,10 +89,13 @@ class CompiledDecoder:
 
     @classmethod
     def of(cls, decoder: Decoder, stored: Stored, *, threads: int | None = None) -> CompiledDecoder | None:
-        """As the class; ``None`` where a trial says that this processor computes something else than the decoder."""
+        """As the class; ``None`` where it cannot be compiled, or a trial says that something else is computed here."""
         compiled = cls(decoder, stored, threads=threads)
-        if passes_trial(compiled, trial_logits(decoder)):
-            return compiled
+        try:
+            if passes_trial(compiled, trial_logits(decoder)):
+                return compiled
+        except NumbaError as error:
+            _log.warning("no code for this processor: %s", str(error).split("\n")[0])
         compiled.close()
         return None
 

@@ -51,7 +51,7 @@ class GeneratingEngine(WritingEngine):
 
     def _begin(self) -> None:
         while self._waiting and self._batching.room > 0:
-            work = self._waiting.popleft()
+            work = self._next()
             self._running.append(work)
             self._batching.add(work.answers)
             self._counts.prompt_tokens += len(work.prompt)

@@ -111,7 +111,8 @@ class GenerateRequest:
         constraint: what the answer must conform to.
         tools: descriptions of functions (JSON Schema, as OpenAI's) for the chat template.
         adapter: name of a loaded adapter; ``None``: the model as it is.
-        cache_salt: prompts share cached prefixes with requests of the same salt only.
+        cache_salt: who asks. Prompts share cached prefixes with requests of the same salt only, and salts take turns:
+            none waits because another has asked for much.
 
     Raises:
         RequestError: a value outside its range; ``parameter`` names it.

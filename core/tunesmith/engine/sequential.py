@@ -58,7 +58,7 @@ class SequentialEngine(WritingEngine):
 
     def _begin(self) -> None:
         while self._waiting and sum(len(work.answers) for work in self._running) < self._slots:
-            work = self._waiting.popleft()
+            work = self._next()
             self._running.append(work)
             self._counts.prompt_tokens += len(work.prompt)
 

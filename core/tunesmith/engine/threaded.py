@@ -110,15 +110,15 @@ class ThreadedEngine(ABC, Generic[W]):
     def submit(self, request: Request, *, timeout: float | None = None) -> Stream:
         """As :meth:`tunesmith.engine.Engine.submit`."""
         stream = Stream(self._cancel)
-        self._refuse_when_full()  # before anything is computed for it
+        self._refuse_when_full(request)  # before anything is computed for it
         work = self._take(request, stream, timeout)
         with self._changed:
-            self._refuse_when_full()
+            self._refuse_when_full(request)
             self._waiting.append(work)
             self._changed.notify_all()
         return stream
 
-    def _refuse_when_full(self) -> None:
+    def _refuse_when_full(self, request: Request) -> None:
         with self._changed:
             if self._draining or self._closed:
                 raise DrainingError(

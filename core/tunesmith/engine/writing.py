@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from tunesmith.engine.spelling import Spelling
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine
 from tunesmith.engine.vocabulary import Vocabulary
-from tunesmith.errors import RequestError, TunesmithError
+from tunesmith.errors import BusyError, RequestError, TunesmithError
 
 __all__ = ["Limits", "WritingEngine", "room_for"]
 
@@ -108,6 +109,30 @@ class WritingEngine(ThreadedEngine[Writing]):
             stream=stream,
             timeout=timeout,
         )
+
+    # ---- fairness: who shares cached prefixes is one caller (``cache_salt``) ------------------------
+
+    def _refuse_when_full(self, request: Request) -> None:
+        super()._refuse_when_full(request)
+        caller = getattr(request, "cache_salt", "")
+        with self._changed:
+            waiting = sum(work.request.cache_salt == caller for work in self._waiting)
+            most = max(1, self._limit // 2)
+            if caller and waiting >= most:
+                raise BusyError(
+                    f"{self.info.name} has too much to do for you",
+                    retry_after=1.0,
+                    given=f"{waiting:,} of your requests waiting",
+                    expected=f"fewer than {most:,}, half of the queue: the rest is kept for others",
+                    fix="send it again later",
+                )
+
+    def _next(self) -> Writing:
+        """The oldest request of those waiting whose callers have the fewest under way; it waits no longer."""
+        running = Counter(work.request.cache_salt for work in self._running)
+        work = min(self._waiting, key=lambda waiting: running[waiting.request.cache_salt])
+        self._waiting.remove(work)
+        return work
 
     def _adapter(self, name: str) -> Adapter:
         """A loaded adapter.

@@ -89,7 +89,7 @@ class LlamaCppEngine(WritingEngine):
 
     def _begin(self) -> None:
         while self._waiting and self._batching.room > 0:
-            work = self._waiting.popleft()
+            work = self._next()
             self._running.append(work)
             self._batching.add(work.answers)
             self._counts.prompt_tokens += len(work.prompt)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from numba.core.errors import NumbaError
 
 from tunesmith.engine.compiled import CompiledDecoder, Stored
 from tunesmith.engine.decoder import Decoder
+from tunesmith.engine.jit import step as jit
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter, LowRank
 from tunesmith.engine.steps import Part
@@ -200,6 +202,19 @@ def test_prompts_go_to_pytorch_where_it_has_fast_bf16_products() -> None:
     decoder.close()
     assert (long.float() - short).abs().max() < 0.1
     assert (memory.keys[1][0, :, :40] - memory.keys[1][1, :, :40]).abs().max() < 0.2
+
+
+def test_what_cannot_be_compiled_is_no_decoder(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise NumbaError("no such processor\nand much more")
+
+    monkeypatch.setattr(jit, "compute", refuse)
+    decoder = Decoder.of(make("llama"))
+    assert decoder is not None
+    assert CompiledDecoder.of(decoder, "fp32", threads=1) is None
+    assert "no code for this processor: no such processor" in caplog.text
 
 
 def test_closing_ends_its_threads() -> None:

@@ -287,6 +287,52 @@ def test_time_that_is_up_while_waiting_and_while_running(folder: Path, monkeypat
         engine.close()
 
 
+def test_nobody_waits_because_another_has_asked_for_much(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    engine = open_engine(folder, slots=2, waiting=8)
+    ended: list[str] = []
+    begin = engine._batching.add  # type: ignore[attr-defined]
+
+    def begun(answers: Any) -> None:
+        ended.append(answers[0].work.request.cache_salt)
+        begin(answers)
+
+    monkeypatch.setattr(engine._batching, "add", begun)  # type: ignore[attr-defined]
+    try:
+        many = [engine.submit(ask((1,), 3, cache_salt="many")) for _ in range(2)]
+        until(lambda: engine.stats().running == 2)
+        many += [engine.submit(ask((1,), 3, cache_salt="many")) for _ in range(4)]
+        with pytest.raises(BusyError, match="too much to do for you") as caught:
+            engine.submit(ask((1,), 3, cache_salt="many"))
+        assert caught.value.given == "4 of your requests waiting"
+        assert caught.value.expected == "fewer than 4, half of the queue: the rest is kept for others"
+        few = [engine.submit(ask((2,), 3, cache_salt="few")) for _ in range(2)]
+        gate.open.set()
+        for stream in (*many, *few):
+            stream.result(20)
+        assert ended == ["many", "many", "many", "few", "many", "few", "many", "many"]
+    finally:
+        gate.open.set()
+        engine.close()
+
+
+def test_who_has_no_salt_may_fill_the_queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    engine = open_engine(folder, slots=1, waiting=4)
+    try:
+        streams = [engine.submit(ask((1,), 2))]
+        until(lambda: engine.stats().running == 1)
+        streams += [engine.submit(ask((1,), 2)) for _ in range(4)]
+        with pytest.raises(BusyError, match="has too much to do\n"):
+            engine.submit(ask((1,), 2))
+        gate.open.set()
+        for stream in streams:
+            stream.result(20)
+    finally:
+        gate.open.set()
+        engine.close()
+
+
 def test_drained_it_ends_what_it_has_begun_and_takes_nothing_new(folder: Path) -> None:
     engine = open_engine(folder)
     stream = engine.submit(ask((1,), 50))

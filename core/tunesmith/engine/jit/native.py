@@ -122,8 +122,15 @@ def store(context, address, value):
     return types.void(types.int64, types.int64), code
 
 
-give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
-"""Let another thread run on this core, if one waits for it."""
+if sys.platform == "win32":  # whose name for it Numba's linker is not known to find
+
+    @compiled
+    def give_way() -> None:
+        """Nothing."""
+
+else:
+    give_way = types.ExternalFunction("sched_yield", types.int32())
+    """Let another thread run on this core, if one waits for it."""
 
 
 @intrinsic
