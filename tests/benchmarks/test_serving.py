@@ -39,7 +39,8 @@ def test_the_load_of_clients_is_answered(root, tmp_path):
     figures = json.loads(out.read_text())["median"]["tunesmith"]
     assert (figures["whole_2"], figures["failed_2"], figures["refused_2"]) == (4, 0, 0)
     assert figures["events_2"] == 4 * 6
-    assert min(figures["tokens_per_second_2"], figures["first_p50_ms_2"], figures["between_p99_ms_2"]) > 0
+    assert min(figures["tokens_per_second_2"], figures["first_p50_ms_2"]) > 0
+    assert figures["between_p99_ms_2"] >= 0  # tokens that are made faster than the server looks come together
 
 
 def test_a_peer_that_is_not_there_is_left_out_with_a_reason(root):
