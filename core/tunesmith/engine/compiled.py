@@ -32,6 +32,7 @@ from tunesmith.engine.jit.team import Team, close, control
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter
 from tunesmith.engine.steps import Part
+from tunesmith.machine.precision import WORTH_IT, bf16_speedup
 
 __all__ = ["CompiledDecoder", "Stored"]
 
@@ -62,7 +63,7 @@ class CompiledDecoder:
         self.dtype = torch.float32 if stored == "fp32" else torch.float16
         self.arithmetic, self.device = torch.float32, torch.device("cpu")
         self.nbytes = 0
-        self._decoder = decoder if stored == "bf16" else None
+        self._decoder = decoder if stored == "bf16" and bf16_speedup() >= WORTH_IT else None
         self._held: list[torch.Tensor] = []  # what compiled code knows by address
         self._embedding = decoder.embedding.contiguous()
         self._width = decoder.embedding.shape[1]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from numba.core.errors import NumbaError
 
+from tunesmith.engine import compiled as compiled_file
 from tunesmith.engine.compiled import CompiledDecoder, Stored
 from tunesmith.engine.decoder import Decoder
 from tunesmith.engine.jit import step as jit
@@ -191,13 +192,16 @@ def test_a_weight_that_is_not_a_number_is_seen() -> None:
     assert got.isnan().any()
 
 
-def test_prompts_go_to_pytorch_where_it_has_fast_bf16_products() -> None:
-    model = make("qwen3").bfloat16()
-    decoder = compiled(model, "bf16")
+@pytest.mark.parametrize(("speedup", "dtype"), [(5.0, torch.bfloat16), (0.3, torch.float32)])
+def test_prompts_go_to_pytorch_where_it_has_fast_bf16_products(
+    speedup: float, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled_file, "bf16_speedup", lambda: speedup)
+    decoder = compiled(make("qwen3").bfloat16(), "bf16")
     prompt = [(11 * n) % 97 for n in range(40)]
     memory = KeysValues.of(decoder, slots=2, capacity=64)
     long = read(decoder, memory, Part(0, 0, prompt))
-    assert long.dtype == torch.bfloat16
+    assert long.dtype == dtype
     short = torch.cat([read(decoder, memory, Part(1, n, prompt[n : n + 1])) for n in range(40)])
     decoder.close()
     assert (long.float() - short).abs().max() < 0.1
