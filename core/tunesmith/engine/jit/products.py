@@ -22,7 +22,7 @@ __all__ = ["STORED", "multiply", "multiply_stored"]
 STORED = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3}
 """What weights are stored in -> its number. The bits of bf16 are held as uint16, those of fp16 as int16."""
 
-_FP32, _BF16, _FP16 = 0, 1, 2
+_FP32, _BF16, _FP16 = STORED["fp32"], STORED["bf16"], STORED["fp16"]
 
 
 @compiled

@@ -36,9 +36,11 @@ FIELDS = {
 
 PHASES_OF_A_LAYER = 5
 _BLOCK = 32  # outputs of a piece, at least
-_SHARE = 8  # pieces of a phase for each thread, where rows are few: claiming one takes as long as some hundred products
-_FEW = 16  # rows up to which that holds; with more, weights of a piece should stay in a core's own cache
-_NORM, _HEADS_NORM, _MLP_NORM, _KEYS, _VALUES, _QKV, _OUT, _GATE_UP, _DOWN = 0, 1, 2, 3, 4, 5, 8, 11, 14
+_SHARE = 8  # pieces of a phase for each thread, where rows are few: each piece costs two atomic operations
+_FEW = 16  # rows up to which that holds; with more, the weights of a piece should stay in a core's own cache
+_NORM, _HEADS_NORM, _MLP_NORM = FIELDS["norm"], FIELDS["heads_norm"], FIELDS["mlp_norm"]
+_KEYS, _VALUES = FIELDS["keys"], FIELDS["values"]
+_QKV, _OUT, _GATE_UP, _DOWN = FIELDS["qkv"], FIELDS["out"], FIELDS["gate_up"], FIELDS["down"]
 _AS_IT_IS, _NORMED, _GATED = 0, 1, 2
 
 
