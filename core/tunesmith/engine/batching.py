@@ -106,4 +106,5 @@ class Batching:
         if not due:
             return []
         alternatives = [answer.work.request.logprobs or 0 for answer in due]
-        return list(zip(due, choose(logits, [answer.sampler for answer in due], alternatives), strict=True))
+        chosen = choose(logits, [answer.sampler for answer in due], alternatives, compiled=True)
+        return list(zip(due, chosen, strict=True))

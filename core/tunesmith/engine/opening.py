@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
-from tunesmith.engine.compiled import CompiledDecoder, Stored
 from tunesmith.engine.decoder import Decoder, dtype_name
 from tunesmith.engine.generating import GeneratingEngine
 from tunesmith.engine.keys_values import bytes_per_token
@@ -30,6 +29,7 @@ from tunesmith.machine.precision import choose_precision
 from tunesmith.registry import get_registry
 
 if TYPE_CHECKING:
+    from tunesmith.engine.compiled import Stored
     from tunesmith.registry import Registry
 
 __all__ = ["Weights", "open_engine"]
@@ -130,6 +130,8 @@ def _held(decoder: Decoder, weights: Weights, name: str) -> StepDecoder:
     if decoder.device.type != "cpu":
         _refuse(weights, name, "it is on a GPU")
         return decoder
+    from tunesmith.engine.compiled import CompiledDecoder  # and with it Numba, which other models need not wait for
+
     own: Any = dtype_name(decoder.dtype)
     stored: Stored = ("fp16" if own == "fp32" else own) if weights == "auto" else weights
     begin = time.monotonic()

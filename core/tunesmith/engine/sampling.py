@@ -212,7 +212,7 @@ threads of PyTorch's that look for more work while the next step would have thei
 
 
 def choose(
-    logits: torch.Tensor, samplers: Sequence[Sampler], alternatives: Sequence[int] = ()
+    logits: torch.Tensor, samplers: Sequence[Sampler], alternatives: Sequence[int] = (), *, compiled: bool = False
 ) -> list[Chosen | TunesmithError]:
     """The next token of several answers. What goes wrong with one of them is its own: it is in its place of the list.
 
@@ -220,16 +220,19 @@ def choose(
         logits: (R, V), any float type, any device; not changed.
         samplers: one for each row.
         alternatives: how many likely tokens are told of each row. Default: none.
+        compiled: let compiled code go over large vocabularies on a processor. Default: PyTorch does, for which nothing
+            has to be imported.
     """
     scores = logits.float()
-    tokens, totals = _summary(scores)
+    compiled = compiled and scores.device.type == "cpu" and scores.shape[1] >= _LARGE
+    tokens, totals = _summary(scores, compiled)
     changed, failed = _changed(scores, samplers)
     failed |= {row: not_a_number() for row, total in enumerate(totals.tolist()) if math.isnan(total)}
     if changed is not scores:
         tokens = changed.argmax(-1).tolist()
     drawn = [row for row, sampler in enumerate(samplers) if sampler.draws and row not in failed]
     if drawn:
-        for row, token in zip(drawn, _draw(changed[drawn], [samplers[row] for row in drawn]), strict=True):
+        for row, token in zip(drawn, _draw(changed[drawn], [samplers[row] for row in drawn], compiled), strict=True):
             tokens[row] = token
     picked = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])[:, 0]
     logprobs: list[float] = (picked - totals).tolist()
@@ -243,9 +246,9 @@ def choose(
     ]
 
 
-def _summary(scores: torch.Tensor) -> tuple[list[int], torch.Tensor]:
+def _summary(scores: torch.Tensor, compiled: bool) -> tuple[list[int], torch.Tensor]:
     """The likeliest token of each row, and the logarithm of the sum of its exponentials."""
-    if scores.device.type != "cpu" or scores.shape[1] < _LARGE:
+    if not compiled:
         return scores.argmax(-1).tolist(), scores.logsumexp(-1)
     from tunesmith.engine.jit.scores import summarize
 
@@ -255,11 +258,11 @@ def _summary(scores: torch.Tensor) -> tuple[list[int], torch.Tensor]:
 
 
 def _likeliest(
-    scores: torch.Tensor, temperatures: Sequence[float], few: int
+    scores: torch.Tensor, temperatures: Sequence[float], few: int, compiled: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], list[float]]:
     """The likeliest tokens of each row, as :func:`tunesmith.engine.jit.scores.likeliest` says."""
     rates = torch.tensor(temperatures, device=scores.device)
-    if scores.device.type != "cpu" or scores.shape[1] < _LARGE:
+    if not compiled:
         values, ids = scores.topk(few)
         masses = ((scores - values[:, :1]) / rates[:, None]).exp().sum(-1).tolist()
         return values.cpu().numpy().astype(np.float64), ids.cpu().numpy(), masses
@@ -286,9 +289,10 @@ def _changed(scores: torch.Tensor, samplers: Sequence[Sampler]) -> tuple[torch.T
     return changed, failed
 
 
-def _draw(scores: torch.Tensor, samplers: Sequence[Sampler]) -> list[int]:
+def _draw(scores: torch.Tensor, samplers: Sequence[Sampler], compiled: bool) -> list[int]:
     few = min(_FEW, scores.shape[1])
-    best_values, best_ids, masses = _likeliest(scores, [sampler.sampling.temperature for sampler in samplers], few)
+    temperatures = [sampler.sampling.temperature for sampler in samplers]
+    best_values, best_ids, masses = _likeliest(scores, temperatures, few, compiled)
     tokens = []
     for row, sampler in enumerate(samplers):
         uniform = sampler.uniform()

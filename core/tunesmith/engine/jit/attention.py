@@ -16,7 +16,7 @@ import numpy as np
 
 from tunesmith.engine.jit.native import compiled, to_float
 
-__all__ = ["attend", "exp", "turn"]
+__all__ = ["attend", "exp", "normalize", "turn"]
 
 
 @compiled
@@ -40,6 +40,18 @@ def exp(value: Any) -> Any:
 
 
 @compiled
+def normalize(row: Any, weight: Any, epsilon: np.float32, made: Any) -> None:
+    """RMSNorm (arXiv:1910.07467) of one row of float32 into another, which may be the same."""
+    width = row.shape[0]
+    total = np.float32(0)
+    for k in range(width):
+        total += row[k] * row[k]
+    scale = np.float32(1) / np.sqrt(total / np.float32(width) + epsilon)
+    for k in range(width):
+        made[k] = row[k] * scale * weight[k]
+
+
+@compiled
 def turn(head: Any, norm: Any, cos: Any, sin: Any, epsilon: np.float32) -> None:
     """Normalize a head, where the model does, and turn it by its place, in place.
 
@@ -50,15 +62,9 @@ def turn(head: Any, norm: Any, cos: Any, sin: Any, epsilon: np.float32) -> None:
         sin: likewise, the first half with its sign changed.
         epsilon: of the norm.
     """
-    width = head.shape[0]
-    half = width // 2
+    half = head.shape[0] // 2
     if norm.shape[0]:
-        total = np.float32(0)
-        for d in range(width):
-            total += head[d] * head[d]
-        scale = np.float32(1) / np.sqrt(total / np.float32(width) + epsilon)
-        for d in range(width):
-            head[d] = head[d] * scale * norm[d]
+        normalize(head, norm, epsilon, head)
     for d in range(half):
         low, high = head[d], head[d + half]
         head[d] = low * cos[d] + high * sin[d]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tunesmith.engine.jit.attention import attend, exp, turn
+from tunesmith.engine.jit.attention import attend, exp, normalize, turn
 from tunesmith.engine.jit.low_rank import add_low_rank, lower
 from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows, to_float
 from tunesmith.engine.jit.products import multiply_stored
@@ -196,7 +196,7 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
             if kind == _NORMED:
                 for row in range(count):
                     token = plan.wanted[row] if is_output else row
-                    _normalize(source[token], rows(norm, inputs), model.epsilon, read[row])
+                    normalize(source[token], rows(norm, inputs), model.epsilon, read[row])
             elif kind == _GATED:
                 for row in range(count):
                     _gate(source[row], read[row])
@@ -265,18 +265,6 @@ def _attend_part(model: Any, space: Any, at: Any, part: Any, group: int, keys: A
             turn(query, norms[head] if normed else none, model.cos[position], model.sin[position], model.epsilon)
             mixed = space.mixed[first + token, head * size : (head + 1) * size]
             attend(query, keys, values, position + 1, scores, mixed)
-
-
-@compiled
-def _normalize(hidden: Any, weight: Any, epsilon: np.float32, read: Any) -> None:
-    """RMSNorm (arXiv:1910.07467) of one row."""
-    width = hidden.shape[0]
-    total = np.float32(0)
-    for k in range(width):
-        total += hidden[k] * hidden[k]
-    scale = np.float32(1) / np.sqrt(total / np.float32(width) + epsilon)
-    for k in range(width):
-        read[k] = hidden[k] * scale * weight[k]
 
 
 @compiled

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from tunesmith.engine import sampling
 from tunesmith.engine.jit.scores import likeliest, summarize
 from tunesmith.engine.requests import Sampling
 from tunesmith.engine.sampling import Chosen, Sampler, choose
@@ -39,7 +38,7 @@ def test_large_vocabularies_choose_as_small_ones() -> None:
     logits = torch.randn(3, 8192, generator=torch.Generator().manual_seed(3)) * 3
     logits[2, 17] = float("nan")
     samplers = [Sampler(Sampling(temperature=0)), Sampler(Sampling(temperature=0, logit_bias=((5, 100.0),)))] * 2
-    first, biased, broken = choose(logits, samplers[:3], [2, 0, 0])
+    first, biased, broken = choose(logits, samplers[:3], [2, 0, 0], compiled=True)
     assert isinstance(first, Chosen)
     assert isinstance(biased, Chosen)
     expected = logits[:2].log_softmax(-1)
@@ -64,14 +63,13 @@ def test_the_likeliest_are_those_of_a_sort(width: int, count: int) -> None:
     assert masses == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_draws_from_large_vocabularies_are_those_from_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draws_are_the_same_by_compiled_code_and_by_pytorch() -> None:
     logits = torch.randn(6, 6000, generator=torch.Generator().manual_seed(1)) * 4
 
-    def drawn() -> list[int]:
+    def drawn(compiled: bool) -> list[int]:
         samplers = [Sampler(Sampling(seed=seed, temperature=0.9, top_p=0.9)) for seed in range(6)]
-        return [one.token for one in choose(logits, samplers) if isinstance(one, Chosen)]
+        chosen = choose(logits, samplers, compiled=compiled)
+        return [one.token for one in chosen if isinstance(one, Chosen)]
 
-    by_compiled = drawn()
-    monkeypatch.setattr(sampling, "_LARGE", 10**6)
-    assert drawn() == by_compiled
-    assert len(set(by_compiled)) > 1
+    assert drawn(True) == drawn(False)
+    assert len(set(drawn(True))) > 1
