@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.engine.continuation import Continuation
+from tunesmith.engine.continuation import Continuation, Writing
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.sampling import Chosen, choose
 from tunesmith.engine.slots import Slots
 from tunesmith.engine.steps import Part, StepDecoder
+from tunesmith.engine.writing import WritingEngine
 from tunesmith.errors import TunesmithError
 
-__all__ = ["Batching"]
+__all__ = ["Batching", "BatchingEngine"]
 
 
 class Batching:
@@ -108,3 +109,28 @@ class Batching:
         alternatives = [answer.work.request.logprobs or 0 for answer in due]
         chosen = choose(logits, [answer.sampler for answer in due], alternatives, compiled=True)
         return list(zip(due, chosen, strict=True))
+
+
+class BatchingEngine(WritingEngine):
+    """Answers many requests in every step. Whoever derives from it sets ``_batching`` before the thread starts."""
+
+    _batching: Batching
+
+    def _begin(self) -> None:
+        while self._waiting and self._batching.room > 0:
+            work = self._next()
+            self._running.append(work)
+            self._batching.add(work.answers)
+            self._counts.prompt_tokens += len(work.prompt)
+            self._counts.cached_tokens += work.cached_tokens
+
+    def _step(self) -> None:
+        for answer, chosen in self._batching.step():
+            self._tell(answer, chosen)
+
+    def _ended(self, answer: Continuation) -> None:
+        self._batching.remove(answer)
+
+    def _leave(self, work: Writing) -> None:
+        for answer in work.answers:
+            self._batching.remove(answer)

@@ -6,20 +6,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tunesmith.engine.batching import Batching
-from tunesmith.engine.continuation import Continuation, Writing
+from tunesmith.engine.batching import Batching, BatchingEngine
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter, read_adapter
 from tunesmith.engine.protocol import EngineStats
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.steps import StepDecoder
-from tunesmith.engine.writing import Limits, WritingEngine
+from tunesmith.engine.writing import Limits
 from tunesmith.errors import RequestError
 
 __all__ = ["GeneratingEngine"]
 
 
-class GeneratingEngine(WritingEngine):
+class GeneratingEngine(BatchingEngine):
     """An ``Engine`` over a :class:`~tunesmith.engine.steps.StepDecoder`.
 
     A request gives the same tokens whatever is computed beside it: its random numbers are its own, and nothing is
@@ -29,7 +28,7 @@ class GeneratingEngine(WritingEngine):
 
     Args:
         decoder: computes.
-        rendering: as of :class:`WritingEngine`; so are the others.
+        rendering: as of :class:`~tunesmith.engine.writing.WritingEngine`; so are the others.
     """
 
     def __init__(self, decoder: StepDecoder, rendering: Rendering, *, name: str, task: str, limits: Limits) -> None:
@@ -48,25 +47,6 @@ class GeneratingEngine(WritingEngine):
         self._batching = Batching(decoder, self._memory, prompt_tokens=limits.prompt_tokens)
         self._adapters: dict[str, Adapter] = {}
         self._thread.start()
-
-    def _begin(self) -> None:
-        while self._waiting and self._batching.room > 0:
-            work = self._next()
-            self._running.append(work)
-            self._batching.add(work.answers)
-            self._counts.prompt_tokens += len(work.prompt)
-            self._counts.cached_tokens += work.cached_tokens
-
-    def _step(self) -> None:
-        for answer, chosen in self._batching.step():
-            self._tell(answer, chosen)
-
-    def _ended(self, answer: Continuation) -> None:
-        self._batching.remove(answer)
-
-    def _leave(self, work: Writing) -> None:
-        for answer in work.answers:
-            self._batching.remove(answer)
 
     def _release(self) -> None:
         self._decoder.close()

@@ -10,12 +10,11 @@ from typing import Any, cast
 
 import torch
 
-from tunesmith.engine.batching import Batching
-from tunesmith.engine.continuation import Continuation, Writing
+from tunesmith.engine.batching import Batching, BatchingEngine
 from tunesmith.engine.protocol import EngineStats
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.slots import LEAST_SHARED, Slots
-from tunesmith.engine.writing import Limits, WritingEngine
+from tunesmith.engine.writing import Limits
 from tunesmith_llama_cpp.decoder import LlamaDecoder
 from tunesmith_llama_cpp.library import library
 from tunesmith_llama_cpp.model import GgufModel
@@ -31,7 +30,7 @@ _COPIED = 64
 """llama.cpp copies the whole memory of a sequence, which takes about as long as to read this part of its tokens."""
 
 
-class LlamaCppEngine(WritingEngine):
+class LlamaCppEngine(BatchingEngine):
     """An ``Engine`` over a GGUF file.
 
     Seeds, penalties, biases, log-probabilities, stop strings and constraints are Tunesmith's own, as in the native
@@ -87,30 +86,13 @@ class LlamaCppEngine(WritingEngine):
         least = max(LEAST_SHARED, self._decoder.capacity // _COPIED)
         self._batching.slots = Slots(cast("Any", self._decoder), least_copied=least)
 
-    def _begin(self) -> None:
-        while self._waiting and self._batching.room > 0:
-            work = self._next()
-            self._running.append(work)
-            self._batching.add(work.answers)
-            self._counts.prompt_tokens += len(work.prompt)
-            self._counts.cached_tokens += work.cached_tokens
-
     def _step(self) -> None:
         try:
-            told = self._batching.step()
+            super()._step()
         except Exception:
             self._decoder.clear()
             self._forget()
             raise
-        for answer, chosen in told:
-            self._tell(answer, chosen)
-
-    def _ended(self, answer: Continuation) -> None:
-        self._batching.remove(answer)
-
-    def _leave(self, work: Writing) -> None:
-        for answer in work.answers:
-            self._batching.remove(answer)
 
     def _release(self) -> None:
         self._undo.close()
