@@ -28,6 +28,7 @@ from tunesmith.engine.decoder import Decoder, Shape, passes_trial, trial_logits
 from tunesmith.engine.jit import step as jit
 from tunesmith.engine.jit.low_rank import PARTS
 from tunesmith.engine.jit.products import STORED
+from tunesmith.engine.jit.quantized import ALIGNED, blocks
 from tunesmith.engine.jit.team import Team, close, control
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter
@@ -41,6 +42,7 @@ Stored = Literal["fp32", "bf16", "fp16", "int8"]
 
 _log = logging.getLogger(__name__)
 _LAYERS = ("qkv", "out", "gate_up", "down")
+_QUERIES = 16  # of one key-value head that are looked at together, at least
 _MANY = 32  # tokens of a step from which on PyTorch's bf16 products are the faster, where it has them
 
 
@@ -145,6 +147,7 @@ class CompiledDecoder:
         if self.weights == "int8":
             scale = weight.float().abs().amax(dim=1).clamp(min=1e-12) / 127
             weight = (weight.float() / scale[:, None]).round().to(torch.int8)
+            weight = nn.functional.pad(weight, (0, -weight.shape[1] % ALIGNED))
         elif self.weights == "fp16":
             largest = torch.finfo(torch.float16).max
             if float(weight.abs().max()) > largest:
@@ -202,8 +205,13 @@ class CompiledDecoder:
             low_rank=self._low_rank,
         )
 
+        longest, threads = max(width, gated), self._threads
+        rows, together = max(tokens, self._wanted), max(_QUERIES, shape.heads // shape.kv_heads)
+        quantized = rows if self.weights == "int8" else 0
+
         def floats(*size: int) -> NDArray[np.float32]:
-            return np.zeros(size, np.float32)
+            # PyTorch's memory begins with a line of the processor's cache, so that threads share as few as can be.
+            return torch.zeros(size).numpy()
 
         self._space = jit.Space(
             hidden=floats(tokens, width),
@@ -212,9 +220,12 @@ class CompiledDecoder:
             gates=floats(tokens, 2 * gated),
             made=floats(tokens, width),
             logits=floats(self._wanted, shape.vocabulary),
-            read=floats(self._threads, max(tokens * max(width, gated), self._wanted * width)),
-            low=floats(self._threads, tokens, max(1, self._ranks)),
-            scores=floats(self._threads, memory.capacity),
+            read=floats(threads, rows * longest),
+            numbers=np.zeros((threads, quantized * (longest + -longest % ALIGNED)), np.int16),
+            scales=floats(threads, quantized, blocks(longest)),
+            low=floats(threads, tokens, max(1, self._ranks)),
+            queries=floats(threads, together, shape.width),
+            scores=floats(threads, together, memory.capacity),
         )
 
     def _table(self) -> tuple[NDArray[np.int64], int]:

@@ -80,7 +80,10 @@ def test_fewer_bits_are_near_and_smaller(stored: Stored) -> None:
     decoder.close()
     assert (got - expected).abs().max() < NEAR[stored] * expected.abs().max()
     assert not torch.equal(got, expected)
-    assert decoder.nbytes == whole.nbytes // (4 if stored == "int8" else 2)
+    if stored == "int8":  # rows are filled up with zeros
+        assert whole.nbytes // 4 <= decoder.nbytes < whole.nbytes // 3
+    else:
+        assert decoder.nbytes == whole.nbytes // 2
     assert decoder.weights == stored
 
 

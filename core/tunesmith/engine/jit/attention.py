@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Attention of the new tokens of one sequence to all that came before, for the query heads of one key-value head.
 
-Each token is computed by itself, in the same order whoever came with it, so that a prompt read in parts, or found in
-the cache, is the same to the last bit as one read at once.
+Each token's sums are taken in the same order whoever came with it, so that a prompt read in parts, or found in the
+cache, is the same to the last bit as one read at once.
 
-Shapes: N tokens of a step, H query heads, G key-value heads, D head width, C tokens that a slot holds.
+Shapes: N tokens, H query heads, G key-value heads, D head width, C tokens that a slot holds.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from tunesmith.engine.jit.native import compiled, to_float
+from tunesmith.engine.jit.products import multiply
 
-__all__ = ["attend", "exp", "normalize", "turn"]
+__all__ = ["attend", "exp", "mix", "normalize", "turn"]
 
 
 @compiled
@@ -72,36 +73,59 @@ def turn(head: Any, norm: Any, cos: Any, sin: Any, epsilon: np.float32) -> None:
 
 
 @compiled
-def attend(query: Any, keys: Any, values: Any, length: int, scores: Any, mixed: Any) -> None:
-    """Mix the values of the first ``length`` tokens by the likeness of their keys to a query.
+def attend(queries: Any, share: int, keys: Any, values: Any, length: int, scores: Any) -> None:
+    """The likeness of keys to the queries of some tokens that follow one another, up to each token's own place.
 
     Args:
-        query: float32 (D,).
+        queries: float32 (N · share, D), one token's behind the other's.
+        share: H / G, the queries of a token.
         keys: (C, D), float32 or the bits of fp16.
-        values: likewise.
-        length: tokens that are looked at, at least 1.
-        scores: float32 (C,), to compute in.
-        mixed: float32 (D,), the result.
+        values: likewise; they are asked for while keys are looked at.
+        length: tokens that the first of the tokens looks at, at least 1.
+        scores: float32 (N · share or more, C), of which each row's are made probabilities.
     """
-    width = query.shape[0]
+    count, width = queries.shape
     rate = np.float32(1) / np.sqrt(np.float32(width))
+    # Whole groups of keys, so that a key is in the same place of a group whatever the length.
+    end = min((length + count // share + 6) // 8 * 8, keys.shape[0])
+    multiply(queries, keys, np.int64(0), end, np.int64(values.ctypes.data), scores)
+    for row in range(count):
+        _share_out(scores[row, : length + row // share], rate)
+
+
+@compiled
+def _share_out(scores: Any, rate: np.float32) -> None:
+    """Softmax of scores times a rate, in place."""
     most = np.float32(-np.inf)
-    for place in range(length):
-        score = np.float32(0)
-        for d in range(width):
-            score += query[d] * to_float(keys[place, d])
-        scores[place] = score * rate
+    for place in range(scores.shape[0]):
         most = max(most, scores[place])
     total = np.float32(0)
-    for place in range(length):
-        scores[place] = exp(scores[place] - most)
+    for place in range(scores.shape[0]):
+        scores[place] = exp((scores[place] - most) * rate)
         total += scores[place]
+    part = np.float32(1) / total
+    for place in range(scores.shape[0]):
+        scores[place] *= part
+
+
+@compiled
+def mix(probabilities: Any, values: Any, mixed: Any) -> None:
+    """The sum of values by their probabilities.
+
+    Args:
+        probabilities: float32, of the first so many values.
+        values: (C, D), float32 or the bits of fp16.
+        mixed: float32 (D,), the result.
+    """
+    length, width = probabilities.shape[0], mixed.shape[0]
+    even = length // 4 * 4
     for d in range(width):
         mixed[d] = np.float32(0)
-    for place in range(length):
-        weight = scores[place]
+    for at in range(0, even, 4):
+        p0, p1, p2, p3 = probabilities[at], probabilities[at + 1], probabilities[at + 2], probabilities[at + 3]
         for d in range(width):
-            mixed[d] += weight * to_float(values[place, d])
-    share = np.float32(1) / total
-    for d in range(width):
-        mixed[d] *= share
+            value = mixed[d] + p0 * to_float(values[at, d]) + p1 * to_float(values[at + 1, d])
+            mixed[d] = value + p2 * to_float(values[at + 2, d]) + p3 * to_float(values[at + 3, d])
+    for at in range(even, length):
+        for d in range(width):
+            mixed[d] += probabilities[at] * to_float(values[at, d])

@@ -23,7 +23,22 @@ from numba.extending import intrinsic, overload
 
 from tunesmith.data.cache import cache_folder
 
-__all__ = ["atomic_add", "compiled", "entry", "give_way", "load", "matrix", "put", "rows", "store", "to_float"]
+__all__ = [
+    *(
+        "CACHE_LINE",
+        "atomic_add",
+        "compiled",
+        "entry",
+        "give_way",
+        "load",
+        "matrix",
+        "prefetch",
+        "put",
+        "rows",
+        "store",
+    ),
+    "to_float",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +48,9 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
 }
 _WORD = ir.IntType(64)
+CACHE_LINE = 64
+"""Bytes that a processor's cache holds as one; on those where it is more, some are asked for twice."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -122,6 +140,26 @@ def store(context, address, value):
     return types.void(types.int64, types.int64), code
 
 
+@intrinsic
+def _prefetch(context, address):
+    def code(context, builder, signature, arguments):
+        number = ir.IntType(32)
+        place = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(function, [place, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), code
+
+
+@compiled
+def prefetch(address: int, size: int) -> None:
+    """Ask for so many bytes that will be read soon; nothing waits for them, and an address may be none."""
+    for place in range(address, address + size, CACHE_LINE):
+        _prefetch(place)
+
+
 if sys.platform == "win32":  # whose name for it Numba's linker is not known to find
 
     @compiled
@@ -162,14 +200,12 @@ def rows(address: int, count: int) -> Any:
 
 
 def to_float(value: Any) -> Any:
-    """A stored weight as float32: float32 itself, the bits of bf16 as uint16, those of fp16 as int16, or int8."""
+    """A stored weight as float32: float32 itself, the bits of bf16 as uint16, or those of fp16 as int16."""
     raise NotImplementedError("only compiled functions call it")
 
 
 @overload(to_float, inline="always")
 def _to_float(value):
-    if value == types.int8:
-        return lambda value: np.float32(value)
     if value == types.uint16:
         return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
     if value == types.int16:

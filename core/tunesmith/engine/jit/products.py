@@ -15,32 +15,31 @@ from typing import Any
 
 import numpy as np
 
-from tunesmith.engine.jit.native import compiled, matrix, to_float
+from tunesmith.engine.jit.native import CACHE_LINE, compiled, matrix, prefetch, to_float
 
-__all__ = ["STORED", "multiply", "multiply_stored"]
+__all__ = ["STORED", "multiply", "multiply_stored", "share_of"]
 
 STORED = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3}
-"""What weights are stored in -> its number. The bits of bf16 are held as uint16, those of fp16 as int16."""
+"""What weights are stored in -> its number. The bits of bf16 are held as uint16, those of fp16 as int16; the products
+of int8 are in :mod:`tunesmith.engine.jit.quantized`."""
 
-_FP32, _BF16, _FP16 = STORED["fp32"], STORED["bf16"], STORED["fp16"]
+_FP32, _BF16 = STORED["fp32"], STORED["bf16"]
 
 
 @compiled
-def multiply_stored(x: Any, address: int, stored: int, first: int, last: int, made: Any) -> None:
-    """:func:`multiply` with the weights at an address, stored as ``STORED`` numbers it."""
+def multiply_stored(x: Any, address: int, stored: int, first: int, last: int, ahead: int, made: Any) -> None:
+    """:func:`multiply` with the weights at an address, stored as ``STORED`` numbers it, in any way but int8."""
     outputs, inputs = made.shape[1], x.shape[1]
     if stored == _FP32:
-        multiply(x, matrix(address, outputs, inputs, np.float32), first, last, made)
+        multiply(x, matrix(address, outputs, inputs, np.float32), first, last, ahead, made)
     elif stored == _BF16:
-        multiply(x, matrix(address, outputs, inputs, np.uint16), first, last, made)
-    elif stored == _FP16:
-        multiply(x, matrix(address, outputs, inputs, np.int16), first, last, made)
+        multiply(x, matrix(address, outputs, inputs, np.uint16), first, last, ahead, made)
     else:
-        multiply(x, matrix(address, outputs, inputs, np.int8), first, last, made)
+        multiply(x, matrix(address, outputs, inputs, np.int16), first, last, ahead, made)
 
 
 @compiled
-def multiply(x: Any, weights: Any, first: int, last: int, made: Any) -> None:
+def multiply(x: Any, weights: Any, first: int, last: int, ahead: int, made: Any) -> None:
     """Some outputs of ``x @ weights.T``.
 
     Args:
@@ -48,22 +47,33 @@ def multiply(x: Any, weights: Any, first: int, last: int, made: Any) -> None:
         weights: (N, K), as :func:`~tunesmith.engine.jit.native.to_float` reads them.
         first: output.
         last: behind the last output.
+        ahead: address of weights that are read next; as much is asked for as is read here.
         made: float32 (M, N), of which the columns from ``first`` to ``last`` are written.
     """
-    count = x.shape[0]
+    count, inputs = x.shape
     even = first + (last - first) // 8 * 8
-    row = 0
-    while row + 4 <= count:
+    share = share_of((last - first) * inputs * weights.itemsize, count, even - first)
+    fours = count // 4 * 4
+    for row in range(0, fours, 4):
         for output in range(first, even, 2):
+            prefetch(ahead, share)
+            ahead += share
             _four_rows(x, weights, row, output, made)
-        row += 4
-    while row < count:
+    for row in range(fours, count):
         for output in range(first, even, 8):
+            prefetch(ahead, share)
+            ahead += share
             _eight_outputs(x, weights, row, output, made)
-        row += 1
     for output in range(even, last):
         for row in range(count):
             _one(x, weights, row, output, made)
+
+
+@compiled
+def share_of(size: int, rows: int, outputs: int) -> int:
+    """Of so many bytes, what each call below asks for: all of them are asked for by the end, a little at a time."""
+    calls = rows // 4 * (outputs // 2) + rows % 4 * (outputs // 8)
+    return (size // max(calls, 1) + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
 
 
 @compiled

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tunesmith.engine.jit.attention import attend, exp, normalize, turn
+from tunesmith.engine.jit.attention import attend, exp, mix, normalize, turn
 from tunesmith.engine.jit.low_rank import add_low_rank, lower
 from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows, to_float
-from tunesmith.engine.jit.products import multiply_stored
+from tunesmith.engine.jit.products import STORED, multiply_stored
+from tunesmith.engine.jit.quantized import ALIGNED, Activations, Weights, multiply_quantized, quantize
 from tunesmith.engine.jit.team import claim, done, enter, leave, wait_for
 
 __all__ = ["FIELDS", "Model", "Plan", "Space", "compute", "embed", "phases"]
@@ -42,6 +43,7 @@ _NORM, _HEADS_NORM, _MLP_NORM = FIELDS["norm"], FIELDS["heads_norm"], FIELDS["ml
 _KEYS, _VALUES = FIELDS["keys"], FIELDS["values"]
 _QKV, _OUT, _GATE_UP, _DOWN = FIELDS["qkv"], FIELDS["out"], FIELDS["gate_up"], FIELDS["down"]
 _AS_IT_IS, _NORMED, _GATED = 0, 1, 2
+_FP32, _INT8 = STORED["fp32"], STORED["int8"]
 
 
 class Model(NamedTuple):
@@ -86,7 +88,7 @@ class Plan(NamedTuple):
 
 
 class Space(NamedTuple):
-    """Where it is computed; all float32.
+    """Where it is computed; float32 where nothing else is said.
 
     Attributes:
         hidden: (N, W); the embedded tokens at first.
@@ -96,8 +98,12 @@ class Space(NamedTuple):
         made: (N, W).
         logits: (R, V), the result.
         read: (T, N · max(W, I)).
+        numbers: int16, of the same size but for rows filled up to a multiple of ``ALIGNED``; empty where no weights are
+            in 8 bits.
+        scales: (T, N, S), S blocks of a row (:mod:`tunesmith.engine.jit.quantized`); likewise.
         low: (T, N, ...).
-        scores: (T, C).
+        queries: (T, A, D), A queries that are looked at together: whole tokens.
+        scores: (T, A, C).
     """
 
     hidden: Any
@@ -107,7 +113,10 @@ class Space(NamedTuple):
     made: Any
     logits: Any
     read: Any
+    numbers: Any
+    scales: Any
     low: Any
+    queries: Any
     scores: Any
 
 
@@ -183,11 +192,17 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
     made, outputs = made[:count], made.shape[1]
     inputs = source.shape[1] // 2 if kind == _GATED else source.shape[1]
     read = source[:count] if kind == _AS_IT_IS else space.read[thread, : count * inputs].reshape(count, inputs)
-    weights, scale, bias = at[linear], at[linear + 1], at[linear + 2]
+    quantized = model.stored == _INT8
+    width = (inputs + ALIGNED - 1) // ALIGNED * ALIGNED if quantized else 0
+    whole = Activations(space.numbers[thread, : count * width].reshape(count, width), space.scales[thread], inputs)
+    weights, bias = at[linear], at[linear + 2]
+    whole_weights = Weights(weights, rows(at[linear + 1], outputs if quantized else 0))
+    following = 0 if is_output else model.layers[layer + 1, _QKV] if linear == _DOWN else at[linear + 3]
+    row_bytes = width if quantized else inputs * (4 if model.stored == _FP32 else 2)
     adapted = plan.sizes[3] and not is_output
-    block = _BLOCK
+    block, threads = _BLOCK, space.read.shape[0]
     if count <= _FEW:
-        block = max(_BLOCK, (outputs // (_SHARE * space.read.shape[0]) + 7) // 8 * 8)
+        block = max(_BLOCK, (outputs // (_SHARE * threads) + 7) // 8 * 8)
     pieces = (outputs + block - 1) // block if count else 0
     ready = False
     piece = claim(words, phase)
@@ -202,11 +217,22 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
                     _gate(source[row], read[row])
             if adapted:
                 lower(read, plan.adapters, plan.low_rank, layer, number, space.low[thread])
+            if quantized:
+                quantize(read, whole)
             ready = True
         first = piece * block
         last = min(first + block, outputs)
-        multiply_stored(read, weights, model.stored, first, last, made)
-        _finish(made, first, last, scale, bias)
+        for start in range(first, last, _BLOCK):
+            end = min(start + _BLOCK, last)
+            ahead = weights + (end if end < last else (piece + threads) * block) * row_bytes
+            if ahead >= weights + outputs * row_bytes:
+                ahead = following + thread * _BLOCK * row_bytes
+            if quantized:
+                multiply_quantized(whole, whole_weights, start, end, ahead, made)
+            else:
+                multiply_stored(read, weights, model.stored, start, end, ahead, made)
+        if bias:
+            _add_bias(made, first, last, rows(bias, outputs))
         if adapted:
             add_low_rank(space.low[thread], plan.adapters, plan.low_rank, layer, number, first, last, made)
         if linear in (_OUT, _DOWN):
@@ -227,22 +253,24 @@ def _mix(words: int, phase: int, thread: int, model: Any, plan: Any, space: Any,
     while piece < pieces:
         part, group = plan.parts[piece // groups], piece % groups
         first = (part[0] * groups + group) * capacity * size
-        scores = space.scores[thread]
+        queries, scores = space.queries[thread], space.scores[thread]
         if model.halves:
             keys = matrix(at[_KEYS] + 2 * first, capacity, size, np.int16)
             values = matrix(at[_VALUES] + 2 * first, capacity, size, np.int16)
-            _attend_part(model, space, at, part, group, keys, values, scores)
+            _attend_part(model, space, at, part, group, keys, values, queries, scores)
         else:
             keys_ = matrix(at[_KEYS] + 4 * first, capacity, size, np.float32)
             values_ = matrix(at[_VALUES] + 4 * first, capacity, size, np.float32)
-            _attend_part(model, space, at, part, group, keys_, values_, scores)
+            _attend_part(model, space, at, part, group, keys_, values_, queries, scores)
         done(words, phase)
         piece = claim(words, phase)
     wait_for(words, phase, pieces)
 
 
 @compiled
-def _attend_part(model: Any, space: Any, at: Any, part: Any, group: int, keys: Any, values: Any, scores: Any) -> None:
+def _attend_part(
+    model: Any, space: Any, at: Any, part: Any, group: int, keys: Any, values: Any, queries: Any, scores: Any
+) -> None:
     """Write the keys and values of a sequence's new tokens, and mix what each of them may look at."""
     heads, groups, size, _ = model.sizes
     _, before, added, first = part
@@ -258,13 +286,19 @@ def _attend_part(model: Any, space: Any, at: Any, part: Any, group: int, keys: A
         for d in range(size):
             put(keys, position, d, key[d])
             put(values, position, d, value[d])
-    for token in range(added):
-        position = before + token
-        for head in range(group * share, (group + 1) * share):
-            query = space.heads[first + token, head * size : (head + 1) * size]
-            turn(query, norms[head] if normed else none, model.cos[position], model.sin[position], model.epsilon)
+    together = queries.shape[0] // share
+    for start in range(0, added, together):
+        count = min(together, added - start)
+        for row in range(count * share):
+            token, head = start + row // share, group * share + row % share
+            query, place = queries[row], before + token
+            query[:] = space.heads[first + token, head * size : (head + 1) * size]
+            turn(query, norms[head] if normed else none, model.cos[place], model.sin[place], model.epsilon)
+        attend(queries[: count * share], share, keys, values, before + start + 1, scores)
+        for row in range(count * share):
+            token, head = start + row // share, group * share + row % share
             mixed = space.mixed[first + token, head * size : (head + 1) * size]
-            attend(query, keys, values, position + 1, scores, mixed)
+            mix(scores[row, : before + token + 1], values, mixed)
 
 
 @compiled
@@ -277,15 +311,7 @@ def _gate(gates: Any, read: Any) -> None:
 
 
 @compiled
-def _finish(made: Any, first: int, last: int, scale: int, bias: int) -> None:
-    """Scales and bias of a linear layer, where it has them."""
-    if scale:
-        each = rows(scale, last)
-        for row in range(made.shape[0]):
-            for output in range(first, last):
-                made[row, output] *= each[output]
-    if bias:
-        each = rows(bias, last)
-        for row in range(made.shape[0]):
-            for output in range(first, last):
-                made[row, output] += each[output]
+def _add_bias(made: Any, first: int, last: int, bias: Any) -> None:
+    for row in range(made.shape[0]):
+        for output in range(first, last):
+            made[row, output] += bias[output]

@@ -17,7 +17,6 @@ STORED = {
     "fp32": lambda weight: (weight.numpy(), weight),
     "bf16": lambda weight: (weight.bfloat16().view(torch.uint16).numpy(), weight.bfloat16()),
     "fp16": lambda weight: (weight.half().view(torch.int16).numpy(), weight.half()),
-    "int8": lambda weight: (weight.mul(40).to(torch.int8).numpy(), weight.mul(40).to(torch.int8)),
 }
 
 
@@ -28,18 +27,18 @@ def test_a_row_is_the_same_whatever_lies_beside_it(stored: str, inputs: int, out
     held, exact = STORED[stored](torch.randn(outputs, inputs, generator=random))
     x = torch.randn(11, inputs, generator=random).numpy()
     together = np.full((11, outputs), np.nan, np.float32)
-    multiply(x, held, 0, outputs, together)
+    multiply(x, held, 0, outputs, 0, together)
     expected = torch.from_numpy(x).double() @ exact.double().T
     assert np.allclose(together, expected.numpy(), atol=1e-5 * float(expected.abs().max()) + 1e-6)
     for start, count in ((0, 1), (3, 2), (1, 3), (2, 4), (5, 6)):
         some = np.empty((count, outputs), np.float32)
-        multiply(x[start : start + count], held, 0, outputs, some)
+        multiply(x[start : start + count], held, 0, outputs, 0, some)
         assert np.array_equal(some, together[start : start + count])
 
 
 def test_only_the_outputs_that_are_asked_for() -> None:
     made = np.full((5, 40), 7, np.float32)
-    multiply(np.ones((5, 6), np.float32), np.ones((40, 6), np.float32), 8, 21, made)
+    multiply(np.ones((5, 6), np.float32), np.ones((40, 6), np.float32), 8, 21, 0, made)
     assert np.array_equal(np.unique(made[:, 8:21]), [6])
     assert np.array_equal(np.unique(np.delete(made, np.s_[8:21], 1)), [7])
 
@@ -50,7 +49,7 @@ def test_halves_of_every_kind_are_read_exactly() -> None:
     finite = np.isfinite(halves)
     held = bits[finite].reshape(-1, 1)
     made = np.empty((1, len(held)), np.float32)
-    multiply(np.ones((1, 1), np.float32), held, 0, len(held), made)
+    multiply(np.ones((1, 1), np.float32), held, 0, len(held), 0, made)
     assert np.array_equal(made[0], halves[finite].astype(np.float32))
 
 
