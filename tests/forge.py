@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +76,18 @@ def serve(address: str) -> None:
     """Fork for every line that comes in, until whoever started this closes its input, or is gone."""
     import peft
     import pyarrow as pa
+    import sklearn.metrics
     import torch
     import transformers
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
+    import tunesmith.engine.compiled
     import tunesmith.training
     from tunesmith_cli.main import main
 
-    del peft, pa, torch, transformers, AutoModelForCausalLM, AutoModelForSequenceClassification, tunesmith
+    get_checkpoint_conversion_mapping("llama")  # half a second when it is first asked for anything
+    del peft, pa, sklearn, torch, transformers, AutoModelForCausalLM, AutoModelForSequenceClassification, tunesmith
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the forks ended: they say it themselves
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
@@ -103,7 +108,7 @@ def serve(address: str) -> None:
             line.close()
 
 
-def run(line: socket.socket, main: object) -> int:
+def run(line: socket.socket, main: Callable[[], int]) -> int:
     """One command, as if it had been started: gives its exit status."""
     head, files, _, _ = socket.recv_fds(line, 4, 3)
     (size,) = struct.unpack("!I", head)
@@ -118,9 +123,11 @@ def run(line: socket.socket, main: object) -> int:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
+    sys.path[:0] = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     command, *arguments = order["argv"]
+    code = 0
     try:
         if Path(command).name == PYTHON and arguments[0] == "-c":
             sys.argv = ["-c", *arguments[2:]]
@@ -133,8 +140,7 @@ def run(line: socket.socket, main: object) -> int:
             runpy.run_path(arguments[0], run_name="__main__")
         else:
             sys.argv = [command, *arguments[2 if Path(command).name == PYTHON else 0 :]]
-            main()  # type: ignore[operator]
-        code = 0
+            code = main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
