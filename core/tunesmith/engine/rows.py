@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The native engine for models that answer rows: labels, entities, spans, scores, numbers, vectors.
 
-Rows of all requests under way are computed together, in batches of like length; each request has its share of every
-batch, so that a long list holds nobody up.
+Rows of all requests under way are computed together, in batches of like length, one on each core; each request has its
+share of every batch, so that a long list holds nobody up.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from tunesmith.engine.answers import Embeddings, Predictions, Ranking, Usage
@@ -21,6 +22,7 @@ from tunesmith.engine.decoder import dtype_name
 from tunesmith.engine.inputs import parse_inputs
 from tunesmith.engine.protocol import EngineInfo
 from tunesmith.engine.requests import EmbedRequest, PredictRequest, RankRequest, Request
+from tunesmith.engine.side_by_side import SideBySide
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine, Work
 from tunesmith.errors import DataError, RequestError
@@ -30,7 +32,10 @@ from tunesmith.tasks.base import Encoded, Task
 __all__ = ["RowsEngine"]
 
 _TOKENS = 2048
-"""Of a batch, padding included."""
+"""Of a batch."""
+
+_FEW = 256
+"""Of a batch, below which it is not made smaller so that every core has one."""
 
 
 class _Reading(Work):
@@ -38,6 +43,8 @@ class _Reading(Work):
 
     Attributes:
         left: items to compute, shortest first, each with its place among the request's items.
+        tokens: of all items.
+        tokens_left: of those in ``left``.
         outputs: what came out, by place.
         answer: makes the whole answer of the outputs.
     """
@@ -54,7 +61,17 @@ class _Reading(Work):
         self.left = deque((place, items[place]) for place in order)
         self.outputs: list[Any] = [None] * len(items)
         self.answer = answer
-        self.tokens = sum(item.length for item in items)
+        self.tokens = self.tokens_left = sum(item.length for item in items)
+
+    def pop(self) -> tuple[int, Encoded]:
+        """Take the next item."""
+        place, item = self.left.popleft()
+        self.tokens_left -= item.length
+        return place, item
+
+
+_Batch = list[tuple[_Reading, int, Encoded]]
+"""Items, each with whom it belongs to and its place there."""
 
 
 class RowsEngine(ThreadedEngine[_Reading]):
@@ -68,6 +85,7 @@ class RowsEngine(ThreadedEngine[_Reading]):
         name: of the model, as clients ask for it.
         task_name: e.g. ``text-classification``.
         waiting: requests in the queue at most.
+        threads: on a processor, batches that are computed side by side. Default: as many as PyTorch has threads.
     """
 
     def __init__(
@@ -80,12 +98,15 @@ class RowsEngine(ThreadedEngine[_Reading]):
         name: str,
         task_name: str,
         waiting: int,
+        threads: int | None = None,
     ) -> None:
         self._task = task
         self._precision = precision
         self._module = module.eval()
         self._device = next(iter(module.parameters())).device
         self._lock = lock
+        threads = (threads or torch.get_num_threads()) if self._device.type == "cpu" else 1
+        self._beside = SideBySide(threads, f"tunesmith-engine {name} beside") if threads > 1 else None
         labels = getattr(task, "labels", ())
         kinds = {"predict", *({"embed", "rank"} if task_name == "embedding" else ())}
         kinds |= {"rank"} if task_name == "reward" else set()
@@ -200,15 +221,22 @@ class RowsEngine(ThreadedEngine[_Reading]):
             self._counts.prompt_tokens += work.tokens
 
     def _step(self) -> None:
-        batch = self._batch()
-        if batch:
-            inputs = self._task.collate([item for _, _, item in batch]).to(self._device)
-            with self._lock, autocast(self._precision, self._device):
-                outputs = self._task.outputs(self._module, inputs)
+        batches = self._batches()
+        with self._lock:
+            if self._beside is not None and len(batches) > 1:
+                found = self._beside.map(self._compute, batches)
+            else:
+                found = [self._compute(batch) for batch in batches]
+        for batch, outputs in zip(batches, found, strict=True):
             for (work, place, _), output in zip(batch, outputs, strict=True):
                 work.outputs[place] = output
         for work in [work for work in self._running if not work.left]:
             self._finish(work, self._whole(work))
+
+    def _compute(self, batch: _Batch) -> list[Any]:
+        inputs = self._task.collate([item for _, _, item in batch]).to(self._device)
+        with autocast(self._precision, self._device):
+            return self._task.outputs(self._module, inputs)
 
     @staticmethod
     def _whole(work: _Reading) -> Any:
@@ -218,19 +246,31 @@ class RowsEngine(ThreadedEngine[_Reading]):
         except Exception as error:
             return error
 
-    def _batch(self) -> list[tuple[_Reading, int, Encoded]]:
+    def _batches(self) -> list[_Batch]:
+        """A batch for each core, or fewer where there is little to do."""
+        cores = 1 if self._beside is None else self._beside.threads
+        tokens = sum(work.tokens_left for work in self._running)
+        budget = min(_TOKENS, max(_FEW, -(-tokens // cores)))
+        batches = (self._batch(budget) for _ in range(cores))
+        return [batch for batch in batches if batch]
+
+    def _batch(self, tokens: int) -> _Batch:
         """Some items of every request under way."""
         rows = self._task.default_rows_per_batch
         works = [work for work in self._running if work.left]
-        budget = max(1, (rows or _TOKENS) // max(1, len(works)))
-        batch: list[tuple[_Reading, int, Encoded]] = []
+        budget = max(1, (rows or tokens) // max(1, len(works)))
+        batch: _Batch = []
         for work in works:
             taken = 0
             while work.left and (taken == 0 or taken + (1 if rows else work.left[0][1].length) <= budget):
-                place, item = work.left.popleft()
+                place, item = work.pop()
                 batch.append((work, place, item))
                 taken += 1 if rows else item.length
         return batch
+
+    def _release(self) -> None:
+        if self._beside is not None:
+            self._beside.close()
 
     def _leave(self, work: _Reading) -> None:
         work.left.clear()

@@ -317,7 +317,11 @@ class Task(ABC, Generic[E, O]):
 
     @abstractmethod
     def outputs(self, model: nn.Module, batch: Batch) -> list[O]:
-        """What the model says, one per row of the batch. Called under ``torch.inference_mode``."""
+        """What the model says, one per row of the batch. Called under ``torch.inference_mode``.
+
+        An engine that answers rows calls it from several threads at once, each with a batch of its own, and likewise
+        ``collate``.
+        """
 
     # ---- answers -------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import tunesmith
 from tunesmith.engine import EmbedRequest, Engine, GenerateRequest, PredictRequest, RankRequest, open_engine
@@ -80,6 +82,34 @@ def test_requests_share_batches_and_a_long_one_holds_nobody_up(
         assert not long.done
         assert len(long.result(30).rows) == 200
         assert len(sizes) > 5
+    finally:
+        engine.close()
+
+
+def test_batches_side_by_side_answer_the_same(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = tunesmith.load(classifier).predict(TEXTS)
+    monkeypatch.setattr(rows_file, "_TOKENS", 32)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    engine = open_engine(classifier)
+    threads: set[str] = set()
+    outputs = engine._task.outputs  # type: ignore[attr-defined]
+
+    def watched(model: Any, batch: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        time.sleep(0.01)
+        return outputs(model, batch)
+
+    engine._task.outputs = watched  # type: ignore[attr-defined]
+    try:
+        for got, one in zip(engine.submit(PredictRequest(rows=TEXTS * 30)).result(30).rows, expected * 30, strict=True):
+            assert got["label"] == one["label"]
+            assert got["probability"] == pytest.approx(one["probability"], abs=1e-6)
+        assert len([name for name in threads if "beside" in name]) == 3
+        engine._task.outputs = lambda *_: 1 / 0  # type: ignore[attr-defined]
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            engine.submit(PredictRequest(rows=TEXTS * 30)).result(30)
+        engine._task.outputs = outputs  # type: ignore[attr-defined]
+        assert len(engine.submit(PredictRequest(rows=TEXTS)).result(30).rows) == 4
     finally:
         engine.close()
 
