@@ -18,6 +18,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def measure(path: Path, task: str, model: str) -> dict[str, object]:
     from tunesmith.tasks.encoded import item_lengths
     from tunesmith.tasks.encoding import encode_splits
 
+    own = OwnMemory()
     recipe = parse_recipe({"task": task, "model": model, "data": {"train": str(path)}, "output": "unused"})
     registry = get_registry()
     definition = registry.load("task", recipe.task)(recipe.data)  # type: ignore[operator]
@@ -65,7 +67,28 @@ def measure(path: Path, task: str, model: str) -> dict[str, object]:
         "read": round(read - started, 1),
         "encode": round(encoded - built, 1),
         "peak_megabytes": round(peak_megabytes()),
+        "own_megabytes": own.most(),
     }
+
+
+class OwnMemory:
+    """The most memory that no file is behind: what the cache maps, the system takes back when others need it."""
+
+    def __init__(self) -> None:
+        self._kilobytes = 0
+        self._status = Path("/proc/self/status")
+        if self._status.exists():
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            line = next(line for line in self._status.read_text().splitlines() if line.startswith("RssAnon:"))
+            self._kilobytes = max(self._kilobytes, int(line.split()[1]))
+            time.sleep(0.1)
+
+    def most(self) -> int | None:
+        """In MB; ``None`` where the system does not say (it does on Linux)."""
+        return round(self._kilobytes * 1024 / 1e6) if self._kilobytes else None
 
 
 def peak_megabytes() -> float:
