@@ -21,7 +21,7 @@ from typing import Any
 
 from contest import bf16_pays
 
-__all__ = ["CONTEXT", "llama_cpp", "llama_cpp_answers", "prompts_of", "tunesmith", "with_transformers"]
+__all__ = ["CONTEXT", "gguf_of", "llama_cpp", "llama_cpp_answers", "prompts_of", "tunesmith", "with_transformers"]
 
 CONTEXT = 2048
 Prompts = Sequence[Sequence[int]]
@@ -82,18 +82,23 @@ def llama_cpp_answers(
     python: str, folder: Path, prompts: Prompts, quantize: str | None, tokens: int
 ) -> list[tuple[float, float]]:
     """As :func:`llama_cpp`, and the milliseconds of all tokens after the first."""
-    from tunesmith.export import export_model
-
-    out = folder.parent / "gguf"
-    export_model(folder, to="gguf", quantize=quantize, out=out, check=False)
     asked = {
-        "gguf": str(next(out.glob("*.gguf"))),
+        "gguf": str(gguf_of(folder, quantize)),
         "context": CONTEXT,
         "prompts": [list(each) for each in prompts],
         "tokens": tokens,
     }
     done = subprocess.run([python, __file__], input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True)
     return [tuple(pair) for pair in json.loads(done.stdout.splitlines()[-1])]
+
+
+def gguf_of(folder: Path, quantize: str | None) -> Path:
+    """A model folder as a GGUF file, in ``gguf`` beside it."""
+    from tunesmith.export import export_model
+
+    out = folder.parent / "gguf"
+    export_model(folder, to="gguf", quantize=quantize, out=out, check=False)
+    return next(out.glob("*.gguf"))
 
 
 def main() -> None:

@@ -8,13 +8,17 @@
 Random weights of the named shape, made anew for every contender from the same seed; speed does not depend on what they
 are. Greedy, a prompt of 16 tokens, no stop token. Rates are of the tokens after the first; ``share`` is the part of the
 memory bandwidth, measured in the same process, that the weights read for these tokens take. ``--llama-python`` names an
-interpreter that has llama-cpp-python, which answers one stream; its model, at 8 bits, is written by our exporter.
+interpreter that has llama-cpp-python, which answers one stream; its model, at 8 bits, is written by our exporter. Where
+this interpreter has it too, and the plugin tunesmith-llama-cpp, that engine takes part.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from train_chat import SHAPES as CHAT_SHAPES
 
 PROMPT = 16
 LLAMA = "llama.cpp, 8 bits"
+BY_PLUGIN = "tunesmith, through llama.cpp"
 SHAPES: dict[str, tuple[str, dict[str, int]]] = {
     "llama-16m": (
         "Llama",
@@ -107,9 +112,17 @@ def figures(tokens: int, seconds: float, first: float, weights: float, streams: 
 
 
 def ours(options: argparse.Namespace, folder: Path, weights: Any) -> dict[str, float]:
-    from tunesmith.engine import GenerateRequest, Sampling, open_engine
+    from tunesmith.engine import open_engine
 
     engine = open_engine(make_model(options.shape, folder / "model"), weights=weights, slots=options.streams)
+    size = engine._decoder.nbytes  # type: ignore[attr-defined]
+    return timed(options, engine, size)
+
+
+def timed(options: argparse.Namespace, engine: Any, size: float) -> dict[str, float]:
+    """How fast an engine of ours answers; it is closed then."""
+    from tunesmith.engine import GenerateRequest, Sampling
+
     request = GenerateRequest(
         prompt=tuple(range(PROMPT)),
         max_new_tokens=options.tokens,
@@ -127,7 +140,6 @@ def ours(options: argparse.Namespace, folder: Path, weights: Any) -> dict[str, f
         stream.result()
     seconds = time.perf_counter() - began
     engine.close()
-    size = engine._decoder.nbytes  # type: ignore[attr-defined]
     return figures((options.tokens - 1) * options.streams, seconds, began - start, size, options.streams)
 
 
@@ -145,6 +157,21 @@ def tunesmith_bf16(options: argparse.Namespace, folder: Path) -> dict[str, float
 
 def tunesmith_int8(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     return ours(options, folder, "int8")
+
+
+def tunesmith_llama_cpp(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """The engine by plugin. Another process writes the file: once PyTorch's threads have worked, llama.cpp's wait."""
+    from tunesmith.engine import open_engine
+
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        path = other.submit(make_gguf, options.shape, folder).result()
+    return timed(options, open_engine(f"llama-cpp:{path}", slots=options.streams), path.stat().st_size)
+
+
+def make_gguf(shape: str, folder: Path) -> Path:
+    from first_token import gguf_of
+
+    return gguf_of(make_model(shape, folder / "model"), "int8")
 
 
 def transformers_generate(options: argparse.Namespace, folder: Path) -> dict[str, float]:
@@ -189,6 +216,7 @@ def main() -> None:
         "tunesmith, fp16": tunesmith_fp16,
         "tunesmith, bf16": tunesmith_bf16,
         "tunesmith, 8 bits": tunesmith_int8,
+        BY_PLUGIN: tunesmith_llama_cpp,
         "transformers": transformers_generate,
         LLAMA: llama_8_bits,
     }
@@ -196,6 +224,10 @@ def main() -> None:
         reason = "it answers one stream here" if options.streams > 1 else "--llama-python names no interpreter"
         left_out(options, LLAMA, reason)
         del contenders[LLAMA]
+    missing = [name for name in ("llama_cpp", "tunesmith_llama_cpp") if importlib.util.find_spec(name) is None]
+    if missing:
+        left_out(options, BY_PLUGIN, f"{' and '.join(missing)} cannot be imported here")
+        del contenders[BY_PLUGIN]
     columns = [
         Column("tokens_per_second", "tokens/s", "{:,.1f}", greater_is_better=True),
         Column("first_ms", "first token, ms", "{:,.1f}"),
