@@ -86,10 +86,18 @@ def test_requests_share_batches_and_a_long_one_holds_nobody_up(
         engine.close()
 
 
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
 def test_batches_side_by_side_answer_the_same(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tunesmith.load(classifier).predict(TEXTS)
     monkeypatch.setattr(rows_file, "_TOKENS", 32)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     engine = open_engine(classifier)
     threads: set[str] = set()
     outputs = engine._task.outputs  # type: ignore[attr-defined]
@@ -110,6 +118,7 @@ def test_batches_side_by_side_answer_the_same(classifier: Path, monkeypatch: pyt
             engine.submit(PredictRequest(rows=TEXTS * 30)).result(30)
         engine._task.outputs = outputs  # type: ignore[attr-defined]
         assert len(engine.submit(PredictRequest(rows=TEXTS)).result(30).rows) == 4
+        assert torch.get_num_threads() == 3
     finally:
         engine.close()
 
