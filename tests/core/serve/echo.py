@@ -106,6 +106,7 @@ class Echo:
             self._counts["waiting"] += 1
             self.asked.append(request)
             self.timeouts.append(timeout)
+            del self.asked[:-100], self.timeouts[:-100]  # an hour of requests is no leak of the server's
             stream = Stream(lambda stream: self._cancelled.add(stream.id))
             self._open[stream.id] = stream
         until = None if timeout is None else time.monotonic() + timeout
@@ -187,6 +188,7 @@ class Echo:
             self._counts[state] -= 1
             self._counts[outcome] += 1
             self._open.pop(stream.id)
+            self._cancelled.discard(stream.id)
         if error is None:
             stream.finish(answer)
         else:
