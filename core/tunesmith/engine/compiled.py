@@ -4,10 +4,12 @@
 
 A step of a small model in PyTorch is some hundred calls whose own cost is most of it, and a product of one row is none
 that libraries for large matrices are good at. Here weights are read once, in the form they are stored in (fp32, bf16,
-fp16 or int8), keys and values are held in fp16 beside weights of fewer bits than fp32, and all else is fp32.
+fp16 or int8), keys and values are held in fp16 beside weights of fewer bits than fp32, and all else is fp32 but for
+what is multiplied with int8.
 
 What a token gives does not depend on what is computed beside it, to the last bit: sums are taken in one order for one
-row and for many (:mod:`tunesmith.engine.jit.products`), and attention goes token by token. Only where the processor has
+row and for many (:mod:`tunesmith.engine.jit.products`), and in 8 bits they are exact
+(:mod:`tunesmith.engine.jit.quantized`). Only where the processor has
 instructions for bf16, prompts go to PyTorch, whose products of many rows are several times faster there.
 """
 

@@ -26,7 +26,6 @@ _SHORTS = ir.VectorType(ir.IntType(16), LANES)
 _WIDE = ir.VectorType(_INT32, LANES)
 _SUMS = ir.VectorType(_INT32, LANES // 2)
 
-
 _TRANSPOSED = (
     ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)),
     ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
