@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tunesmith.plugin import CheckpointSaved, Evaluated, Event, RunFinished, RunNote, RunStarted, StepDone
+from tunesmith.plugin import CheckpointSaved, Evaluated, RunEvent, RunFinished, RunNote, RunStarted, StepDone
 from tunesmith_cli.screen import is_terminal
 from tunesmith_cli.words import count, duration, figure, figures
 
@@ -66,7 +66,7 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: RunEvent) -> None:
         self.run = event.run
         match event:
             case RunStarted():
@@ -90,7 +90,7 @@ class Progress:
                 self.steps = event.steps
                 self.close()
 
-    def _draw(self, say: Callable[[Any], None], event: Event) -> None:
+    def _draw(self, say: Callable[[Any], None], event: RunEvent) -> None:
         """Whoever watches may go away (`| head`, a closed terminal); hours of work must not go with them."""
         if not self._nobody_there:
             try:

@@ -6,11 +6,13 @@
 
     TunesmithError
     ├── RecipeError          the description of the job is wrong
+    ├── SettingsError        settings of the machine, the person or the project are wrong
     ├── DataError            rows or files are wrong; holds every problem found
     ├── ModelError           a model folder or hub model cannot be used
     ├── OfflineError         something had to come over the network and could not
     ├── NotFoundError        no task, reader, model … of that name
     ├── PluginError          a plugin is broken, incompatible or missing
+    ├── DeniedError          a plugin that was asked does not let it happen
     ├── OutputError          the output folder cannot be written
     ├── RunError             a run folder is locked, foreign, or cannot be resumed
     ├── TooLargeError        the job needs more memory than there is, and was not started
@@ -42,6 +44,7 @@ __all__ = [
     "CancelledError",
     "DataError",
     "DeadlineError",
+    "DeniedError",
     "DrainingError",
     "ModelError",
     "NonFiniteLossError",
@@ -57,6 +60,7 @@ __all__ = [
     "RefusedError",
     "RequestError",
     "RunError",
+    "SettingsError",
     "StoppedError",
     "TooLargeError",
     "TrainingError",
@@ -115,6 +119,10 @@ def _rebuild(kind: type[TunesmithError], state: dict[str, object], args: tuple[o
 
 class RecipeError(TunesmithError):
     """The recipe cannot be read, has unknown keys, or asks for things that exclude each other."""
+
+
+class SettingsError(TunesmithError):
+    """A ``tunesmith.toml`` cannot be read, or says what nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +195,10 @@ class NotFoundError(TunesmithError):
 
 class PluginError(TunesmithError):
     """A plugin is broken, incompatible, or required and missing."""
+
+
+class DeniedError(TunesmithError):
+    """A gate said no, or could not be asked, or a plugin that has to be there is not. Nothing was begun."""
 
 
 class OutputError(TunesmithError):

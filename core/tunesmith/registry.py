@@ -7,22 +7,36 @@ from __future__ import annotations
 import difflib
 import importlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import reduce
 
 from tunesmith._plugins import Host, PluginRecord, Provided, get_host
 from tunesmith.errors import NotFoundError, PluginError
 
-__all__ = ["Registry", "get_registry"]
+__all__ = ["Registry", "get_registry", "noting_use"]
 
-_LISTED = ("task", "reader", "dataset", "model", "metric", "augmentation", "exporter")
+_LISTED = (
+    "task",
+    "reader",
+    "dataset",
+    "model",
+    "metric",
+    "augmentation",
+    "exporter",
+    "objective",
+    "transform",
+    "tracker",
+)
 _LISTS = {kind: f"tunesmith {kind}s list" for kind in _LISTED}
 
 
 class Registry:
     """Looks things up by kind and name.
 
-    The kinds are ``task reader dataset model strategy engine metric augmentation exporter command``. A full
-    name (``plugin/name``) always resolves; a short name does while one plugin has it.
+    The kinds are those of the specs in :mod:`tunesmith.plugin` (``TaskSpec.kind`` is ``task``). A full name
+    (``plugin/name``) always resolves; a short name does while one plugin has it.
     """
 
     def __init__(self, host: Host) -> None:
@@ -50,7 +64,7 @@ class Registry:
             return matches[0]
         if matches:
             raise NotFoundError(
-                f"more than one plugin has a {kind} of this name",
+                f"more than one plugin has a {_word(kind)} of this name",
                 given=name,
                 expected=f"a full name: {' or '.join(map(str, matches))}",
                 fix=f"write {matches[0].full_name} or {matches[1].full_name}",
@@ -65,6 +79,9 @@ class Registry:
             PluginError: its target cannot be imported.
         """
         provided = self.find(kind, name)
+        used = _used.get()
+        if used is not None:
+            used[provided.plugin] = provided
         key = (kind, provided.full_name)
         if key not in self._loaded:
             # No lock around the import: it could deadlock with Python's own import locks, and importing
@@ -79,7 +96,8 @@ class Registry:
         advice = [f"did you mean {near[0]!r}?"] if near else []
         advice.append(f"see `{_LISTS.get(kind, 'tunesmith plugins list')}`")
         advice.extend(self._out_of_order(name.partition("/")[0] if "/" in name else None))
-        return NotFoundError(f"no {kind} of this name", given=name, expected=f"one of {known or 'none'}", fix=advice)
+        expected = f"one of {known}" if known else f"no name: no plugin here has a {_word(kind)}"
+        return NotFoundError(f"no {_word(kind)} of this name", given=name, expected=expected, fix=advice)
 
     def _out_of_order(self, plugin: str | None) -> list[str]:
         """Plugins that may hold the name but are not in use: all of them, or the one that was named."""
@@ -88,6 +106,10 @@ class Registry:
             for record in self._host.records
             if record.status != "ok" and plugin in (None, record.name)
         ]
+
+
+def _word(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def _owner(one: Provided | PluginRecord) -> str:
@@ -100,15 +122,29 @@ def _import(kind: str, provided: Provided) -> object:
         return reduce(getattr, path.split("."), importlib.import_module(module))
     except (Exception, SystemExit) as error:
         raise PluginError(
-            f"the plugin {provided.plugin!r} ({_owner(provided)}) has a {kind} {provided.spec.name!r}"
+            f"the plugin {provided.plugin!r} ({_owner(provided)}) has a {_word(kind)} {provided.spec.name!r}"
             f" that cannot be loaded: {type(error).__name__}: {error}",
             given=provided.spec.target,
             expected="a module that can be imported and an attribute in it",
             fix=[
-                "see `tunesmith plugins list --check` for the whole traceback",
+                f"see `tunesmith plugins doctor {provided.plugin}` for the whole traceback",
                 f"then update or reinstall {provided.distribution}",
             ],
         ) from error
+
+
+_used: ContextVar[dict[str, Provided] | None] = ContextVar("tunesmith.registry.used", default=None)
+
+
+@contextmanager
+def noting_use() -> Iterator[dict[str, Provided]]:
+    """Within this block: of which plugins something is loaded, with one thing of each. By this thread, that is."""
+    used: dict[str, Provided] = {}
+    token = _used.set(used)
+    try:
+        yield used
+    finally:
+        _used.reset(token)
 
 
 _registry: Registry | None = None

@@ -81,6 +81,10 @@ def serve(
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Serve runs without asking their golden rows first.")
     ] = False,
+    route: Annotated[
+        list[str] | None,
+        typer.Option("--route", metavar="PLUGIN/NAME", help="A plugin's route to serve, at /plugins/… Repeatable."),
+    ] = None,
     no_page: Annotated[bool, typer.Option("--no-page", help="Nothing at `/`.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -93,6 +97,7 @@ def serve(
     from tunesmith.serve import Keys, Limits
     from tunesmith.serve import serve as run
     from tunesmith.serve.parity import check_engine
+    from tunesmith.serve.plugins import find_routes
     from tunesmith.serve.server import check_address
     from tunesmith_cli.engines import check_names, open_engines
     from tunesmith_cli.screen import Screen
@@ -111,6 +116,7 @@ def serve(
     }
     limits = Limits(**{key: value for key, value in given.items() if value is not None})
     keys = Keys.read(key_file)
+    find_routes(route or [])
     check_address(host, keys)  # before models are loaded, which takes a while
     screen = Screen(settings)
     with ExitStack() as stack:
@@ -138,6 +144,7 @@ def serve(
             port=port,
             drain_seconds=drain_seconds,
             page=not no_page,
+            routes=route or [],
             announce=lambda address: screen.note(f"{', '.join(engines)} at {address}. Ctrl-C ends it."),
         )
 

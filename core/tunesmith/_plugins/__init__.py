@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The host side of plugins: discover, check, isolate, explain. Authors of plugins need :mod:`tunesmith.plugin` only."""
 
+from tunesmith._plugins.authorize import authorize
 from tunesmith._plugins.host import Host, get_host
 from tunesmith._plugins.records import PluginRecord, Provided
 
-__all__ = ["Host", "PluginRecord", "Provided", "get_host"]
+__all__ = ["Host", "PluginRecord", "Provided", "authorize", "get_host"]

@@ -14,9 +14,9 @@ import pluggy
 
 from tunesmith._plugins.discover import Candidate
 from tunesmith._plugins.kinds import HOOKS, PROVIDE
-from tunesmith.plugin import PROJECT, Hooks, Spec
+from tunesmith.plugin import PROJECT, Hooks, RecipeSectionSpec, Spec
 
-__all__ = ["Enrolled", "Refused", "ask", "enroll", "failure"]
+__all__ = ["Enrolled", "Refused", "ask", "enroll", "failure", "short"]
 
 
 class Refused(Exception):  # noqa: N818 - it never leaves the host; the record keeps its words
@@ -39,10 +39,12 @@ class Enrolled:
     """A plugin whose hooks can be called.
 
     Attributes:
+        name: of its entry point.
         hooks: the names of the hooks it implements.
         callers: one for every hook, through pluggy.
     """
 
+    name: str
     hooks: frozenset[str]
     callers: pluggy.HookRelay
 
@@ -73,7 +75,7 @@ def enroll(candidate: Candidate) -> Enrolled:
         raise Refused(" ".join(str(error).split())) from error
     except Exception as error:
         raise _refused(f"registering {candidate.target} failed", error) from error
-    return Enrolled(hooks, manager.hook)
+    return Enrolled(candidate.name, hooks, manager.hook)
 
 
 def ask(plugin: Enrolled) -> list[Spec]:
@@ -86,6 +88,12 @@ def ask(plugin: Enrolled) -> list[Spec]:
     for hook, expected in PROVIDE.items():
         if hook in plugin.hooks:
             specs.extend(_ask_one(hook, getattr(plugin.callers, hook), expected))
+    for spec in specs:
+        if isinstance(spec, RecipeSectionSpec) and spec.name != plugin.name:
+            raise Refused(
+                "tunesmith_recipe_sections may name one section, and that as the plugin: "
+                f"expected {plugin.name!r}, given {spec.name!r}"
+            )
     return specs
 
 
@@ -141,15 +149,15 @@ def _ask_one(hook: str, caller: Callable[[], list[object]], expected: type[Spec]
 
 def _listed(hook: str, result: object, expected: type[Spec]) -> list[Spec]:
     if isinstance(result, (str, Spec)) or not isinstance(result, Iterable):
-        raise Refused(f"{hook} returned {_short(result)}, expected an iterable of {expected.__name__}")
+        raise Refused(f"{hook} returned {short(result)}, expected an iterable of {expected.__name__}")
     specs = list(result)  # runs a generator, so its exceptions are caught with the hook's own
     for position, spec in enumerate(specs):
         if not isinstance(spec, expected):
-            raise Refused(f"{hook} returned {_short(spec)} at place {position}, expected a {expected.__name__}")
+            raise Refused(f"{hook} returned {short(spec)} at place {position}, expected a {expected.__name__}")
     return specs
 
 
-def _short(value: object, limit: int = 80) -> str:
+def short(value: object, limit: int = 80) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 

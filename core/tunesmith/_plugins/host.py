@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""The host: loads plugins, asks them what they provide, and tells them what happens.
+"""The host: loads plugins, asks them what they provide, tells them what happens, and asks them whether it may.
 
 Every step is taken plugin by plugin. Whatever goes wrong with one (importing, registering, providing) ends
 in its record and leaves the others as they are; a plugin that fails halfway provides nothing at all.
@@ -13,16 +13,18 @@ import importlib.metadata
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import tunesmith
 from tunesmith._plugins.collect import Refused, ask, enroll, failure
 from tunesmith._plugins.discover import BUILTIN, Candidate, judge, scan
-from tunesmith._plugins.kinds import KINDS, OBSERVE
+from tunesmith._plugins.gate import Gate, refuse_denied
+from tunesmith._plugins.kinds import AUTHORIZE, KINDS, OBSERVE
 from tunesmith._plugins.records import PluginRecord, Provided
 from tunesmith.errors import PluginError
-from tunesmith.plugin import Event
+from tunesmith.plugin import Action, Event
 
 __all__ = ["Host", "get_host"]
 
@@ -41,6 +43,7 @@ class Host:
         found = scan(importlib.metadata.distributions()) if found is None else found
         environ = os.environ if environ is None else environ
         self._observers: dict[type[Event], list[tuple[str, Callable[..., object]]]] = {event: [] for event in OBSERVE}
+        self._gates: list[Gate] = []
         provided: list[Provided] = []
         records: list[PluginRecord] = []
         for candidate, settled in [(_builtin(), None), *judge(found, environ)]:
@@ -85,22 +88,41 @@ class Host:
             except (Exception, SystemExit) as error:
                 self._report(plugin, OBSERVE[type(event)], error)
 
+    def observed(self, event: type[Event]) -> bool:
+        """Whether some plugin takes events of this class."""
+        return bool(self._observers.get(event))
+
+    def authorize(self, action: Action) -> None:
+        """Ask every gate whether something may happen that is about to.
+
+        Raises:
+            DeniedError: a gate says no, or fails: then nobody knows what it would have said.
+        """
+        refuse_denied(self._gates, action)
+
     def _take(self, candidate: Candidate) -> tuple[PluginRecord, list[Provided]]:
         """Import, register and ask one plugin. It comes in whole or not at all."""
+        started = time.perf_counter()
         try:
             plugin = enroll(candidate)
             specs = ask(plugin)
         except Refused as refused:
-            return candidate.record("broken", refused.reason, refused.traceback), []
+            record = candidate.record("broken", refused.reason, refused.traceback)
+            return replace(record, seconds=time.perf_counter() - started), []
         for event, hook in OBSERVE.items():
             if hook in plugin.hooks:
                 self._observers[event].append((candidate.name, getattr(plugin.callers, hook)))
+        gate = AUTHORIZE in plugin.hooks
+        if gate:
+            self._gates.append(Gate(candidate.name, getattr(plugin.callers, AUTHORIZE)))
         provides: dict[str, tuple[str, ...]] = {}
         for spec in specs:
             provides[spec.kind] = (*provides.get(spec.kind, ()), spec.name)
         observes = tuple(hook for hook in OBSERVE.values() if hook in plugin.hooks)
         provided = [Provided(spec, candidate.name, candidate.distribution, candidate.version) for spec in specs]
-        return replace(candidate.record("ok"), provides=provides, observes=observes), provided
+        seconds = time.perf_counter() - started
+        record = candidate.record("ok")
+        return replace(record, provides=provides, observes=observes, gate=gate, seconds=seconds), provided
 
     def _report(self, plugin: str, hook: str, error: BaseException) -> None:
         with self._lock:

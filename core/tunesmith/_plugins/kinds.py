@@ -15,7 +15,12 @@ from tunesmith.plugin import (
     ExporterSpec,
     MetricSpec,
     ModelSpec,
+    ObjectiveSpec,
     ReaderSpec,
+    RecipeSectionSpec,
+    ReportSectionSpec,
+    RequestServed,
+    RouteSpec,
     RunFinished,
     RunNote,
     RunStarted,
@@ -23,9 +28,11 @@ from tunesmith.plugin import (
     StepDone,
     StrategySpec,
     TaskSpec,
+    TrackerSpec,
+    TransformSpec,
 )
 
-__all__ = ["HOOKS", "KINDS", "OBSERVE", "PROVIDE"]
+__all__ = ["AUTHORIZE", "HOOKS", "KINDS", "OBSERVE", "PROVIDE"]
 
 PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_tasks": TaskSpec,
@@ -37,6 +44,12 @@ PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_metrics": MetricSpec,
     "tunesmith_augmentations": AugmentationSpec,
     "tunesmith_exporters": ExporterSpec,
+    "tunesmith_objectives": ObjectiveSpec,
+    "tunesmith_transforms": TransformSpec,
+    "tunesmith_trackers": TrackerSpec,
+    "tunesmith_report_sections": ReportSectionSpec,
+    "tunesmith_recipe_sections": RecipeSectionSpec,
+    "tunesmith_routes": RouteSpec,
     "tunesmith_commands": CommandSpec,
 }
 """Provide hooks and the spec each must return."""
@@ -48,8 +61,12 @@ OBSERVE: dict[type[Event], str] = {
     Evaluated: "tunesmith_evaluated",
     CheckpointSaved: "tunesmith_checkpoint_saved",
     RunFinished: "tunesmith_run_finished",
+    RequestServed: "tunesmith_request_served",
 }
 """Events and the observe hook each is handed to."""
 
+AUTHORIZE = "tunesmith_authorize"
+"""The one gate."""
+
 KINDS: tuple[str, ...] = tuple(spec.kind for spec in PROVIDE.values())
-HOOKS: frozenset[str] = frozenset(PROVIDE) | frozenset(OBSERVE.values())
+HOOKS: frozenset[str] = frozenset(PROVIDE) | frozenset(OBSERVE.values()) | {AUTHORIZE}

@@ -31,6 +31,8 @@ class PluginRecord:
         traceback: of the failure, where there was an exception.
         provides: kind to the short names, e.g. ``{"task": ("stance",)}``; empty unless ``ok``.
         observes: the observe hooks it implements; empty unless ``ok``.
+        gate: it is asked before things happen; False unless ``ok``.
+        seconds: that importing and asking it took; 0 where it was not imported.
     """
 
     name: str
@@ -42,6 +44,8 @@ class PluginRecord:
     traceback: str = ""
     provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     observes: tuple[str, ...] = ()
+    gate: bool = False
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tunesmith.data.examples import Splits, read_examples, read_split
 from tunesmith.data.facts import FileFact
 from tunesmith.data.rows import Column, Origin, Problem, ReadOptions, Row, RowError
 from tunesmith.data.sources import read_rows
+from tunesmith.data.transforms import RowTransform
 
 __all__ = [
     "CONVERSATION_COLUMNS",
@@ -24,6 +25,7 @@ __all__ = [
     "ReadOptions",
     "Row",
     "RowError",
+    "RowTransform",
     "Splits",
     "apply_columns",
     "batch_order",

@@ -19,6 +19,7 @@ from tunesmith.data.rows import Problem, Row, RowError
 from tunesmith.data.sources import DatasetSource, Source, find_entries, find_sources, read_source
 from tunesmith.data.splits import check_shares, cut_documents, repeated_rows, split_places
 from tunesmith.data.stored_examples import read_stored
+from tunesmith.data.transforms import Transforms
 from tunesmith.errors import DataError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def read_examples(section: DataSection, task: RowTask[E], registry: Registry) ->
     examples = {split: reading.parse(part) for split, part in rows.items()}
     reading.problems.finish(task.columns)
     notes += [] if stored is None else [stored]
+    notes += reading.transforms.notes()
     notes += mixing_notes(section.train, section.weights, entry_of) if section.weights else []
     return Splits(
         examples["train"],
@@ -122,6 +124,7 @@ class _Reading(Generic[E]):
         self._labelled = labelled
         self._training = training
         self._sizes: list[int] = []
+        self.transforms = Transforms(section.transform if training else (), registry)
         self.problems = Problems()
         self.facts: list[FileFact] = []
         self.whole_texts = section.text_unit == "file"
@@ -133,7 +136,7 @@ class _Reading(Generic[E]):
         self._sizes = []
         for source in sources:
             before = len(rows)
-            rows.extend(self._one(source))
+            rows.extend(self.transforms.apply(self._one(source), self.problems.found))
             self._sizes.append(len(rows) - before)
         return rows
 

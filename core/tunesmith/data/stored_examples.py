@@ -65,6 +65,8 @@ def read_stored(section: DataSection, task: RowTask[E], registry: Registry, foun
     """
     if not _is_large([source for split in _SPLITS for _, source in found[split]], section):
         return None
+    if section.transform:
+        return "all rows are held in memory, since data.transform changes them"
     job = _Job(section, task, registry, found)
     try:
         key = job.key()

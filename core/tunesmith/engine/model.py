@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tunesmith._plugins import authorize
 from tunesmith.data.rows import Row
 from tunesmith.engine.answers import Token
 from tunesmith.engine.inputs import check_prompt, parse_inputs, prompt_of
@@ -23,6 +24,7 @@ from tunesmith.engine.native import NativeEngine
 from tunesmith.engine.requests import GenerateRequest, Sampling
 from tunesmith.engine.sampling import settle_sampling
 from tunesmith.errors import DataError, ModelError, Problem
+from tunesmith.plugin import Action
 from tunesmith.tasks.base import Encoded, Task
 
 if TYPE_CHECKING:
@@ -56,11 +58,13 @@ def load(name_or_path: str | Path, *, device: str = "auto", registry: Registry |
         ModelError: it cannot be used: no such model, unsafe or truncated files, no weights, no such device.
         OfflineError: it has to come from the hub, and the hub cannot be reached.
         PluginError: the plugin with its task is missing or broken.
+        DeniedError: a gate does not let it happen.
     """
     from tunesmith.models import find_model_by_name
     from tunesmith.registry import get_registry
     from tunesmith.tasks.rendering import open_task, task_name
 
+    authorize(Action(name="open", subject=str(name_or_path)))
     registry = registry or get_registry()
     place = _device(device)
     source = find_model_by_name(str(name_or_path), registry)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
+from tunesmith._plugins import authorize
 from tunesmith.engine.decoder import Decoder, dtype_name
 from tunesmith.engine.generating import GeneratingEngine
 from tunesmith.engine.keys_values import bytes_per_token
@@ -26,6 +27,7 @@ from tunesmith.engine.writing import Limits
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import room_on
 from tunesmith.machine.precision import choose_precision
+from tunesmith.plugin import Action
 from tunesmith.registry import get_registry
 
 if TYPE_CHECKING:
@@ -79,12 +81,15 @@ def open_engine(
     Raises:
         ModelError: the model cannot be used, or not with such weights.
         TooLargeError: the memory does not hold a single answer.
+        DeniedError: a gate does not let it happen.
     """
     if weights not in get_args(Weights):
         raise ModelError("no such weights", given=weights, expected=", ".join(get_args(Weights)))
     other = _other_engine(str(name_or_path), registry or get_registry())
     if other is not None:
         make, address = other
+        engine = str(name_or_path).partition(":")[0]
+        authorize(Action(name="open", subject=str(name_or_path), details={"engine": engine}))
         return make(address, name=name, slots=slots, waiting=waiting)
     model = load(name_or_path, device=device, registry=registry)
     name = name or Path(str(name_or_path)).name

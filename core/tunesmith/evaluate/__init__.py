@@ -14,16 +14,28 @@ from tunesmith._lazy import lazy_names
 if TYPE_CHECKING:
     from tunesmith.evaluate.card import write_card
     from tunesmith.evaluate.report import write_report
+    from tunesmith.evaluate.report_sections import Finished, ReportSection
     from tunesmith.evaluate.samples import sample_texts
     from tunesmith.evaluate.scoring import Evaluation, evaluate, evaluate_items
 
-__all__ = ["Evaluation", "evaluate", "evaluate_items", "sample_texts", "write_card", "write_report"]
+__all__ = [
+    "Evaluation",
+    "Finished",
+    "ReportSection",
+    "evaluate",
+    "evaluate_items",
+    "sample_texts",
+    "write_card",
+    "write_report",
+]
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "Evaluation": "tunesmith.evaluate.scoring",
+            "Finished": "tunesmith.evaluate.report_sections",
+            "ReportSection": "tunesmith.evaluate.report_sections",
             "evaluate": "tunesmith.evaluate.scoring",
             "evaluate_items": "tunesmith.evaluate.scoring",
             "sample_texts": "tunesmith.evaluate.samples",

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from tunesmith._plugins import authorize
 from tunesmith.engine.items import run_items
 from tunesmith.errors import DataError, ModelError, RecipeError
+from tunesmith.plugin import Action
 from tunesmith.recipe.schema import EvaluateSection
 from tunesmith.tasks.base import Batch, Encoded, Task
 
@@ -135,10 +137,12 @@ def evaluate(
         DataError: files or rows cannot be used, a label that training never saw, or nothing to score.
         ModelError: the model has no labels to score by.
         RecipeError: a metric that is not there, or that cannot be computed.
+        DeniedError: a gate does not let it happen.
     """
     from tunesmith.data import read_split
     from tunesmith.registry import get_registry
 
+    authorize(Action(name="evaluate", subject=model.name, details={"data": list(sources)}))
     task = model.definition
     settings = _answer_settings(
         task,

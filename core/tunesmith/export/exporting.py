@@ -15,12 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from tunesmith._plugins import authorize
 from tunesmith.errors import ModelError, NotFoundError, OutputError, ParityError, TunesmithError
 from tunesmith.evaluate.golden import GOLDEN, Golden, golden_set
 from tunesmith.export.parity import Finding
 from tunesmith.export.sample_rows import sample_examples
 from tunesmith.export.subject import Subject
-from tunesmith.plugin import ExporterSpec
+from tunesmith.plugin import Action, ExporterSpec
 from tunesmith.runs import environment, file_digest, flush_folder, usual_permissions, writing
 
 if TYPE_CHECKING:
@@ -109,9 +110,12 @@ def export_model(
         NotFoundError: no such exporter, or it has no such precision.
         OutputError: something is at ``out``, or it cannot be written.
         ParityError: the export does not answer as the model does.
+        DeniedError: a gate does not let it happen.
     """
     from tunesmith.registry import get_registry
 
+    details = {"to": to, "quantize": quantize, "output": os.fspath(out)}
+    authorize(Action(name="export", subject=os.fspath(model), details=details))
     registry = registry or get_registry()
     provided = registry.find("exporter", to)
     spec = cast(ExporterSpec, provided.spec)

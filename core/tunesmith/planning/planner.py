@@ -45,7 +45,7 @@ def plan(recipe: Recipe, *, steps: bool = True, samples: int = 3) -> Plan:
         OutOfMemoryError: not even the model, or a measured step, fits.
     """
     registry = get_registry()
-    strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe.train)  # type: ignore[operator]
+    strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe)  # type: ignore[operator]
     with own_random_state(recipe.train.seed, strategy.device), kept_memory():
         with memory_explained():
             work = prepare(recipe, strategy, registry)

@@ -2,7 +2,18 @@
 # SPDX-License-Identifier: MIT
 """What plugin authors import. Standard library and pluggy only, so that importing it costs nothing."""
 
-from tunesmith.plugin.events import CheckpointSaved, Evaluated, Event, RunFinished, RunNote, RunStarted, StepDone
+from tunesmith.plugin.events import (
+    CheckpointSaved,
+    Evaluated,
+    Event,
+    RequestServed,
+    RunEvent,
+    RunFinished,
+    RunNote,
+    RunStarted,
+    StepDone,
+)
+from tunesmith.plugin.gates import ACTIONS, Action, Deny
 from tunesmith.plugin.hooks import PROJECT, Hooks, hookimpl
 from tunesmith.plugin.specs import (
     AugmentationSpec,
@@ -12,18 +23,27 @@ from tunesmith.plugin.specs import (
     ExporterSpec,
     MetricSpec,
     ModelSpec,
+    ObjectiveSpec,
     ReaderSpec,
+    RecipeSectionSpec,
+    ReportSectionSpec,
+    RouteSpec,
     Spec,
     StrategySpec,
     TaskSpec,
+    TrackerSpec,
+    TransformSpec,
 )
 
 __all__ = [
+    "ACTIONS",
     "PROJECT",
+    "Action",
     "AugmentationSpec",
     "CheckpointSaved",
     "CommandSpec",
     "DatasetSpec",
+    "Deny",
     "EngineSpec",
     "Evaluated",
     "Event",
@@ -31,7 +51,13 @@ __all__ = [
     "Hooks",
     "MetricSpec",
     "ModelSpec",
+    "ObjectiveSpec",
     "ReaderSpec",
+    "RecipeSectionSpec",
+    "ReportSectionSpec",
+    "RequestServed",
+    "RouteSpec",
+    "RunEvent",
     "RunFinished",
     "RunNote",
     "RunStarted",
@@ -39,5 +65,7 @@ __all__ = [
     "StepDone",
     "StrategySpec",
     "TaskSpec",
+    "TrackerSpec",
+    "TransformSpec",
     "hookimpl",
 ]

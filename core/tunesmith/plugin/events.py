@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What observers are told while a job runs: small frozen facts, never live objects."""
+"""What observers are told while a job runs or a server answers: small frozen facts, never live objects."""
 
 from __future__ import annotations
 
@@ -8,18 +8,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["CheckpointSaved", "Evaluated", "Event", "RunFinished", "RunNote", "RunStarted", "StepDone"]
+__all__ = [
+    "CheckpointSaved",
+    "Evaluated",
+    "Event",
+    "RequestServed",
+    "RunEvent",
+    "RunFinished",
+    "RunNote",
+    "RunStarted",
+    "StepDone",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Base of all events; ``run`` is the run folder as text."""
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent(Event):
+    """Base of what happens in a run; ``run`` is its folder as text."""
 
     run: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted(Event):
+class RunStarted(RunEvent):
     """Everything is loaded and checked; the first step comes next.
 
     Attributes:
@@ -38,14 +53,14 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunNote(Event):
+class RunNote(RunEvent):
     """Something counted that people must know: rows truncated, skipped, a default chosen."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepDone(Event):
+class StepDone(RunEvent):
     """One optimizer step is done.
 
     Attributes:
@@ -69,7 +84,7 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated(Event):
+class Evaluated(RunEvent):
     """A split was evaluated.
 
     Attributes:
@@ -85,7 +100,7 @@ class Evaluated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointSaved(Event):
+class CheckpointSaved(RunEvent):
     """A checkpoint is complete on disk."""
 
     step: int
@@ -93,7 +108,7 @@ class CheckpointSaved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished(Event):
+class RunFinished(RunEvent):
     """The job ended.
 
     Attributes:
@@ -106,3 +121,34 @@ class RunFinished(Event):
     steps: int
     metrics: Mapping[str, Mapping[str, float]]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestServed(Event):
+    """A server has answered a request. There is no text of it here.
+
+    Attributes:
+        id: as in the header ``X-Request-Id``.
+        method: of HTTP.
+        route: its path with the names of its parameters, e.g. ``/v1/models/{name}``; "" where no route was met.
+        status: of HTTP; 499 where the client went away before the answer was whole.
+        seconds: from its first byte to the last of the answer.
+        caller: name of the key; "" without keys.
+        model: name of the model that was asked; "" where none was.
+        adapter: likewise.
+        prompt_tokens: read for it.
+        cached_tokens: of these, found in the prefix cache.
+        completion_tokens: made for it.
+    """
+
+    id: str
+    method: str
+    route: str
+    status: int
+    seconds: float
+    caller: str = ""
+    model: str = ""
+    adapter: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0

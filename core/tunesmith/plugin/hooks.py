@@ -4,7 +4,8 @@
 
 *provide* hooks return specs; they are asked plugin by plugin, and a failure marks that plugin broken
 while everything else goes on. *observe* hooks are told what happened; an exception is logged once per
-plugin and hook and never stops the job. No hook is called inside a training or decoding step.
+plugin and hook and never stops the job. *gate* hooks may say no to what is about to happen; one that fails says
+no as well. No hook is called inside a training or decoding step.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from collections.abc import Iterable
 
 import pluggy
 
-from tunesmith.plugin.events import CheckpointSaved, Evaluated, RunFinished, RunNote, RunStarted, StepDone
+from tunesmith.plugin.events import (
+    CheckpointSaved,
+    Evaluated,
+    RequestServed,
+    RunFinished,
+    RunNote,
+    RunStarted,
+    StepDone,
+)
+from tunesmith.plugin.gates import Action, Deny
 from tunesmith.plugin.specs import (
     AugmentationSpec,
     CommandSpec,
@@ -22,9 +32,15 @@ from tunesmith.plugin.specs import (
     ExporterSpec,
     MetricSpec,
     ModelSpec,
+    ObjectiveSpec,
     ReaderSpec,
+    RecipeSectionSpec,
+    ReportSectionSpec,
+    RouteSpec,
     StrategySpec,
     TaskSpec,
+    TrackerSpec,
+    TransformSpec,
 )
 
 __all__ = ["PROJECT", "Hooks", "hookimpl"]
@@ -139,6 +155,73 @@ class Hooks:
         """
 
     @_hookspec
+    def tunesmith_objectives(self) -> Iterable[ObjectiveSpec]:  # type: ignore[empty-body]
+        """Losses that a task may be trained with (``objective``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_objectives():
+                tasks = ("preference",)
+                return [ObjectiveSpec(name="hinge", summary="Of pairs", target="my_plugin.hinge:Hinge", tasks=tasks)]
+        """
+
+    @_hookspec
+    def tunesmith_transforms(self) -> Iterable[TransformSpec]:  # type: ignore[empty-body]
+        """Changes of rows before a task reads them (``data.transform``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_transforms():
+                return [TransformSpec(name="squeeze", summary="One space for many", target="my_plugin.rows:Squeeze")]
+        """
+
+    @_hookspec
+    def tunesmith_trackers(self) -> Iterable[TrackerSpec]:  # type: ignore[empty-body]
+        """Where the figures of a run go beside its folder (``trackers``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_trackers():
+                return [TrackerSpec(name="syslog", summary="The system's log", target="my_plugin.syslog:Syslog")]
+        """
+
+    @_hookspec
+    def tunesmith_report_sections(self) -> Iterable[ReportSectionSpec]:  # type: ignore[empty-body]
+        """Parts of a run's report (``evaluate.sections``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_report_sections():
+                return [ReportSectionSpec(name="longest", summary="Longest rows", target="my_plugin.rows:Longest")]
+        """
+
+    @_hookspec
+    def tunesmith_recipe_sections(self) -> Iterable[RecipeSectionSpec]:  # type: ignore[empty-body]
+        """The plugin's own settings in a recipe (``plugins.<plugin>``): at most one, named as the plugin.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_recipe_sections():
+                return [RecipeSectionSpec(name="my-plugin", summary="Its settings", target="my_plugin.settings:Mine")]
+        """
+
+    @_hookspec
+    def tunesmith_routes(self) -> Iterable[RouteSpec]:  # type: ignore[empty-body]
+        """Routes of the server (``tunesmith serve --route``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_routes():
+                return [RouteSpec(name="hello", summary="Says hello", target="my_plugin.http:hello", method="GET")]
+        """
+
+    @_hookspec
     def tunesmith_commands(self) -> Iterable[CommandSpec]:  # type: ignore[empty-body]
         """Commands this plugin adds to the ``tunesmith`` program.
 
@@ -215,4 +298,29 @@ class Hooks:
             @hookimpl
             def tunesmith_run_finished(event):
                 print(event.status, event.metrics)
+        """
+
+    @_hookspec
+    def tunesmith_request_served(self, event: RequestServed) -> None:
+        """A server has answered a request. Called in a thread of its own, behind the answer.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_request_served(event):
+                print(event.route, event.status, event.seconds)
+        """
+
+    # ---- gate ----------------------------------------------------------------------------------
+
+    @_hookspec
+    def tunesmith_authorize(self, action: Action) -> Deny | None:
+        """Whether something may happen that is about to. ``None`` lets it pass.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_authorize(action):
+                if action.name == "export":
+                    return Deny(reason="models do not leave this machine", fix="ask the owner of the machine")
         """

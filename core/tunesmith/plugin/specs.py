@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 __all__ = [
     "AugmentationSpec",
@@ -20,10 +20,16 @@ __all__ = [
     "ExporterSpec",
     "MetricSpec",
     "ModelSpec",
+    "ObjectiveSpec",
     "ReaderSpec",
+    "RecipeSectionSpec",
+    "ReportSectionSpec",
+    "RouteSpec",
     "Spec",
     "StrategySpec",
     "TaskSpec",
+    "TrackerSpec",
+    "TransformSpec",
 ]
 
 NAME_FORM = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
@@ -94,12 +100,14 @@ class ReaderSpec(Spec):
         suffixes: the file endings it claims, with the dot, lower-case, without ``.gz``; a reader whose
             suffixes are empty is used only by name (``data.format``).
         parts: a file may hold several tables, and ``ReadOptions.part`` says which (``FILE#PART``).
+        folders: asked for by name (``data.format``), it is handed a folder as a whole. Its rows name files in there.
     """
 
     kind: ClassVar[str] = "reader"
 
     suffixes: tuple[str, ...] = ()
     parts: bool = False
+    folders: bool = False
 
     def __post_init__(self) -> None:
         # Not super(): `slots=True` makes a second class, and the cell of super() still holds the first.
@@ -108,6 +116,7 @@ class ReaderSpec(Spec):
         self._check(_is_texts(self.suffixes), rule, self.suffixes)
         self._check(all(_SUFFIX.match(suffix) for suffix in self.suffixes), rule, self.suffixes)
         self._check(isinstance(self.parts, bool), "parts must be True or False", self.parts)
+        self._check(isinstance(self.folders, bool), "folders must be True or False", self.folders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +255,93 @@ class ExporterSpec(Spec):
         self._check(_is_texts(self.tasks) and all(self.tasks), rule, self.tasks)
         rule = "quantize must be a tuple of names in lower-case letters, e.g. ('int8',)"
         self._check(_is_texts(self.quantize) and all(map(NAME_FORM.match, self.quantize)), rule, self.quantize)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveSpec(Spec):
+    """What is minimized (``objective`` of a recipe); the target is a subclass of :class:`tunesmith.tasks.Objective`.
+
+    Attributes:
+        tasks: full or short names of the tasks whose terms it takes; at least one.
+    """
+
+    kind: ClassVar[str] = "objective"
+
+    tasks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        rule = "tasks must be a tuple of at least one task's name, e.g. ('preference',)"
+        self._check(_is_texts(self.tasks) and all(self.tasks) and len(self.tasks) > 0, rule, self.tasks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformSpec(Spec):
+    """A change of rows before a task reads them (``data.transform``); the target is a subclass of
+    :class:`tunesmith.data.RowTransform`.
+    """
+
+    kind: ClassVar[str] = "transform"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerSpec(Spec):
+    """Where the figures of a run go beside its folder (``trackers``); the target is a subclass of
+    :class:`tunesmith.training.Tracker`.
+    """
+
+    kind: ClassVar[str] = "tracker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSectionSpec(Spec):
+    """A part of a run's report (``evaluate.sections``); the target is a subclass of
+    :class:`tunesmith.evaluate.ReportSection`.
+
+    Attributes:
+        tasks: full or short names of the tasks it can say something about; empty: every task.
+    """
+
+    kind: ClassVar[str] = "report_section"
+
+    tasks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        rule = "tasks must be a tuple of names, e.g. ('chat',); empty for every task"
+        self._check(_is_texts(self.tasks) and all(self.tasks), rule, self.tasks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeSectionSpec(Spec):
+    """A plugin's own settings in a recipe, under ``plugins.<plugin>``; the target is a subclass of
+    :class:`tunesmith.recipe.Section` whose fields all have defaults. The name is that of the plugin itself.
+    """
+
+    kind: ClassVar[str] = "recipe_section"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSpec(Spec):
+    """A route of the server, at ``/plugins/<plugin>/<name>``, for ``tunesmith serve --route <plugin>/<name>``.
+
+    The target is an async function as FastAPI takes one: ``(request: Request)`` or ``(request: Request, body: Body)``
+    with a pydantic model, giving a ``Response`` or a pydantic model. Nothing is served that was not named at the start.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        access: ``use``: whoever may use the models; ``admin``: administrators only.
+    """
+
+    kind: ClassVar[str] = "route"
+
+    method: Literal["GET", "POST"] = "POST"
+    access: Literal["use", "admin"] = "use"
+
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        self._check(self.method in ("GET", "POST"), "method must be 'GET' or 'POST'", self.method)
+        self._check(self.access in ("use", "admin"), "access must be 'use' or 'admin'", self.access)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

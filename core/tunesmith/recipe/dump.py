@@ -40,7 +40,7 @@ def dump_recipe(recipe: Recipe) -> str:
     lines: list[str] = []
     for key, value in recipe.model_dump(mode="json").items():
         if isinstance(value, dict):
-            lines += [f"{key}:", *(f"  {name}: {inline(item)}" for name, item in value.items())]
+            lines += [f"{key}:", *(f"  {inline(name)}: {inline(item)}" for name, item in value.items())]
         else:
             lines.append(f"{key}: {inline(value)}")
     return "\n".join(lines) + "\n"

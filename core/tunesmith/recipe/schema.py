@@ -11,10 +11,11 @@ docs/reference/recipe.md and the error messages are all made from it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from tunesmith.recipe.chosen import ChosenSection
 from tunesmith.recipe.section import (
     PathText,
     Section,
@@ -36,9 +37,12 @@ __all__ = [
     "ModelSection",
     "ObjectiveSection",
     "Recipe",
+    "ReportPartSection",
     "Section",
     "SplitSection",
+    "TrackerSection",
     "TrainSection",
+    "TransformSection",
 ]
 
 
@@ -111,37 +115,24 @@ _METHOD_KEYS = {"lora": ("rank", "alpha", "dropout", "targets", "rslora", "dora"
 
 
 class ObjectiveSection(Section):
-    """What is minimized, where a task has a choice. ``objective: orpo`` is short for ``objective: {name: orpo}``."""
+    """What is minimized, where a task has a choice. ``objective: orpo`` is short for ``{name: orpo}``; other keys are
+    its own.
+    """
 
-    name: Literal["contrastive", "dpo", "ipo", "orpo", "kto"] | None = None
-    """`embedding`: `contrastive`; `preference`: `dpo`, `ipo`, `orpo` or `kto`. Default: the task's first."""
-    temperature: float | None = Field(default=None, gt=0)
-    """`contrastive` only: cosines are divided by it; smaller looks harder at near misses. Default: 0.05."""
-    beta: float | None = Field(default=None, gt=0)
-    """`dpo`, `ipo`, `orpo` and `kto` only: how firmly answers are pushed apart. Default: 0.1."""
-    label_smoothing: float | None = Field(default=None, ge=0, lt=0.5)
-    """`dpo` only: the share of pairs that may be the wrong way round. Default: 0."""
-    desirable_weight: float | None = Field(default=None, gt=0)
-    """`kto` only: weight of the answers to imitate. Default: 1."""
-    undesirable_weight: float | None = Field(default=None, gt=0)
-    """`kto` only: weight of the answers to avoid. Default: 1."""
+    model_config = ConfigDict(extra="allow")
 
-    @model_validator(mode="after")
-    def _keys_fit_the_objective(self) -> ObjectiveSection:
-        if self.name is not None:
-            for key, names in _OBJECTIVES_WITH.items():
-                if getattr(self, key) is not None and self.name not in names:
-                    raise ValueError(f"'{key}' is only for {' or '.join(names)}; the objective is {self.name!r}")
-        return self
+    name: str | None = Field(default=None, min_length=1)
+    """Name of an objective (`tunesmith objectives list`). Default: the task's own."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_open_keys(cls, data: Any) -> Any:
+        # Earlier versions wrote the keys of every objective into a run, as null where they were another's.
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
-_OBJECTIVES_WITH = {
-    "temperature": ("contrastive",),
-    "beta": ("dpo", "ipo", "orpo", "kto"),
-    "label_smoothing": ("dpo",),
-    "desirable_weight": ("kto",),
-    "undesirable_weight": ("kto",),
-}
+    def keys(self) -> dict[str, Any]:
+        """The keys beside the name, as they were given."""
+        return self.model_dump(exclude={"name"})
 
 
 class SplitSection(Section):
@@ -179,18 +170,49 @@ class SplitSection(Section):
         return self
 
 
-class AugmentSection(Section):
-    """A transform of training rows. ``flip`` is short for ``{name: flip}``; the other keys are the transform's own."""
-
-    model_config = ConfigDict(extra="allow")  # checked when the transform is known, before any row is read
+class AugmentSection(ChosenSection):
+    """A random change of training rows. ``flip`` is short for ``{name: flip}``; the other keys are its own."""
 
     name: str = Field(min_length=1)
     """Name of a transform (`tunesmith augmentations list`)."""
 
 
-Transforms = Annotated[
+class TransformSection(ChosenSection):
+    """A change of rows before the task reads them. ``mask`` is short for ``{name: mask}``; other keys are its own."""
+
+    name: str = Field(min_length=1)
+    """Name of a transform (`tunesmith transforms list`)."""
+
+
+class TrackerSection(ChosenSection):
+    """Where figures go beside the run folder. ``board`` is short for ``{name: board}``; the other keys are its own."""
+
+    name: str = Field(min_length=1)
+    """Name of a tracker (`tunesmith trackers list`)."""
+
+
+class ReportPartSection(ChosenSection):
+    """A section of the report. ``words`` is short for ``{name: words}``; the other keys are its own."""
+
+    name: str = Field(min_length=1)
+    """Name of a section that a plugin brings (`tunesmith plugins list`)."""
+
+
+Augmentations = Annotated[
     list[Annotated[AugmentSection, BeforeValidator(bare_name, json_schema_input_type=str | AugmentSection)]],
     BeforeValidator(one_or_many, json_schema_input_type=str | list[str | AugmentSection]),
+]
+Transforms = Annotated[
+    list[Annotated[TransformSection, BeforeValidator(bare_name, json_schema_input_type=str | TransformSection)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str | TransformSection]),
+]
+Trackers = Annotated[
+    list[Annotated[TrackerSection, BeforeValidator(bare_name, json_schema_input_type=str | TrackerSection)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str | TrackerSection]),
+]
+ReportParts = Annotated[
+    list[Annotated[ReportPartSection, BeforeValidator(bare_name, json_schema_input_type=str | ReportPartSection)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str | ReportPartSection]),
 ]
 
 
@@ -211,7 +233,9 @@ class DataSection(Section):
     """What the task reads -> the name of your column, e.g. `{text: body, label: category}`."""
     split: Annotated[SplitSection, BeforeValidator(empty)] = Field(default_factory=SplitSection)
     """Parts to cut off the training rows."""
-    augment: Transforms = Field(default_factory=list)
+    transform: Transforms = Field(default_factory=list)
+    """Changes of every row of every split, in this order, before the task reads it, e.g. `[mask-pii]`."""
+    augment: Augmentations = Field(default_factory=list)
     """Random changes of training rows, in this order, anew in every epoch, e.g. `[flip, {name: shift, pixels: 2}]`."""
     encoding: str = "utf-8"
     """How text files are encoded; any name that Python knows."""
@@ -330,6 +354,8 @@ class EvaluateSection(Section):
     """Longest generated answer, in tokens; longer references are counted and told."""
     tokenize: Literal["13a", "intl", "zh", "char", "none"] = "13a"
     """What BLEU and ROUGE count, by sacrebleu's names. `char`, `zh`: for scripts without spaces, as Japanese."""
+    sections: ReportParts = Field(default_factory=list)
+    """Further sections of the report, in this order, which plugins bring, e.g. `[{name: attributions, rows: 5}]`."""
 
 
 class Recipe(Section):
@@ -357,5 +383,11 @@ class Recipe(Section):
     """The training loop."""
     evaluate: Annotated[EvaluateSection, BeforeValidator(empty)] = Field(default_factory=EvaluateSection)
     """Evaluation during and after training."""
+    trackers: Trackers = Field(default_factory=list)
+    """Where figures go beside the run folder, e.g. `[tensorboard]` (`tunesmith trackers list`). Default: nowhere."""
+    plugins: Annotated[dict[str, Annotated[dict[str, Any], BeforeValidator(empty)]], BeforeValidator(empty)] = Field(
+        default_factory=dict
+    )
+    """Settings of plugins, by the plugin's name, e.g. `{privacy: {epsilon: 8}}` (`tunesmith plugins show NAME`)."""
     output: PathText = Field(min_length=1)
     """The run folder. It must not exist, or be empty: nothing is overwritten."""

@@ -35,6 +35,8 @@ def _described(annotation: Any, metadata: Sequence[Any]) -> str:
         return _either([shown(arg) for arg in args])
     if origin is tuple:
         return f"a list of {len(args)} numbers" + _bounds(_constraints(get_args(args[0])[1:]), " each")
+    if origin is dict and get_origin(get_args(args[1])[0] if get_args(args[1]) else args[1]) is dict:
+        return "sections by name, e.g. {privacy: {epsilon: 8}}"
     if origin is dict:
         return "a section of names and texts, e.g. {text: body}"
     if origin is list:

@@ -15,8 +15,8 @@ from tunesmith._lazy import lazy_names
 from tunesmith.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from tunesmith.plugin import RequestServed
     from tunesmith.serve.app import Application
-    from tunesmith.serve.exchange import RequestServed
     from tunesmith.serve.keys import Keys
     from tunesmith.serve.limits import Limits
     from tunesmith.serve.models import AdapterSource
@@ -51,7 +51,7 @@ if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
             "Application": "tunesmith.serve.app",
             "Keys": "tunesmith.serve.keys",
             "Limits": "tunesmith.serve.limits",
-            "RequestServed": "tunesmith.serve.exchange",
+            "RequestServed": "tunesmith.plugin",
             "serve": "tunesmith.serve.server",
         },
     )

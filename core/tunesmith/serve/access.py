@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from starlette.routing import BaseRoute, Match
@@ -48,6 +48,7 @@ class Door:
     Args:
         app: behind the door.
         routes: of the application.
+        access: of routes beside those of the table.
         keys: without any, everybody may ``use``, and nobody may ``admin``.
         loopback: the server is bound to this machine; then only names of this machine are answered. A page of a
             stranger that has its own name point here (DNS rebinding) comes with that name.
@@ -55,9 +56,17 @@ class Door:
     """
 
     def __init__(
-        self, app: ASGIApp, *, routes: Sequence[BaseRoute], keys: Keys, loopback: bool, header_bytes: int
+        self,
+        app: ASGIApp,
+        *,
+        routes: Sequence[BaseRoute],
+        access: Mapping[tuple[str, str], Access],
+        keys: Keys,
+        loopback: bool,
+        header_bytes: int,
     ) -> None:
         self._app = app
+        self._access = {**access, **ACCESS}
         self._routes = routes
         self._keys = keys
         self._loopback = loopback
@@ -81,7 +90,7 @@ class Door:
             )
         exchange = exchange_of(scope)
         exchange.route, methods = self._route(scope)
-        access = ACCESS.get((scope["method"], exchange.route)) if scope["method"] in methods else "use"
+        access = self._access.get((scope["method"], exchange.route)) if scope["method"] in methods else "use"
         if access != "public":
             self._check_key(scope, headers, access)
         if not exchange.route:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tunesmith import __version__
 from tunesmith.engine.protocol import Engine
+from tunesmith.plugin import RequestServed
 from tunesmith.serve import operations as ops
 from tunesmith.serve import predictions as pred
 from tunesmith.serve import predictions_schema as shapes
@@ -23,7 +24,6 @@ from tunesmith.serve.access import Door
 from tunesmith.serve.chat import chat_completions
 from tunesmith.serve.chat_schema import ChatAnswer
 from tunesmith.serve.completions import CompletionAnswer, completions
-from tunesmith.serve.exchange import RequestServed
 from tunesmith.serve.front import Front
 from tunesmith.serve.intake import Intake
 from tunesmith.serve.json_body import JsonError, parse_json
@@ -32,6 +32,7 @@ from tunesmith.serve.limits import LIMITS, Limits
 from tunesmith.serve.metrics import Metrics
 from tunesmith.serve.models import AdapterSource, Models
 from tunesmith.serve.page import page as page_route
+from tunesmith.serve.plugins import Observing, PluginRoute, find_routes
 from tunesmith.serve.problems import ErrorAnswer, invalid
 from tunesmith.serve.responses import responses
 from tunesmith.serve.responses_schema import ResponseAnswer
@@ -72,13 +73,15 @@ class Application:
         limits: for every request.
         loopback: only names of this machine are answered.
         page: the playground at ``/``.
+        routes: full or short names of plugins' routes to serve, under ``/plugins/``.
         observers: called with a ``RequestServed`` after every request, in the server's thread: they must be quick. One
             that raises is logged once and called no more.
 
     Raises:
         RequestError: a name is taken twice.
-        NotFoundError: an adapter is for a model that is not served.
+        NotFoundError: an adapter is for a model that is not served, or no plugin has a route of that name.
         ModelError: an adapter does not fit its model.
+        PluginError: a plugin's route cannot be used.
     """
 
     def __init__(
@@ -90,19 +93,27 @@ class Application:
         limits: Limits | None = None,
         loopback: bool = True,
         page: bool = True,
+        routes: Sequence[str] = (),
         observers: Sequence[Callable[[RequestServed], None]] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.models = Models(engines, adapters)
         self.models.load_all()
         self.metrics = Metrics(self.models.engines, lambda: self.in_flight)
-        self.observers = list(observers)
-        self.api = _api(page)  # the routes are alike in all applications; what they work with comes with the request
+        self._observing = Observing()
+        self.observers: list[Callable[[RequestServed], None]] = list(observers)
+        if self._observing.wanted:
+            self.observers.append(self._observing)
+        added = find_routes(routes)
+        self.api = _api(
+            page, added
+        )  # the routes are alike in all applications; what they work with comes with the request
         self._intake = Intake(self.api, self.limits)
         self._service = Service(self.models, self.limits, self.metrics, lambda: self.draining)
         door: ASGIApp = Door(
             self._intake,
             routes=self.api.routes,
+            access={(route.method, route.path): route.access for route in added},
             keys=keys or Keys(),
             loopback=loopback,
             header_bytes=self.limits.header_bytes,
@@ -155,7 +166,7 @@ class _StrictRoute(APIRoute):
 
 
 @cache
-def _api(page: bool) -> FastAPI:
+def _api(page: bool, added: tuple[PluginRoute, ...]) -> FastAPI:
     api = _Api(
         title="Tunesmith",
         version=__version__,
@@ -197,6 +208,15 @@ def _api(page: bool) -> FastAPI:
             api.add_api_route(
                 path, endpoint, methods=[method], response_model=model, responses=_ERRORS, name=endpoint.__name__
             )
+    for route in added:
+        api.add_api_route(
+            route.path,
+            route.endpoint,
+            methods=[route.method],
+            responses=_ERRORS,
+            summary=route.summary,
+            name=route.path,
+        )
     if page:
         api.add_api_route("/", page_route, methods=["GET"], include_in_schema=False)
     return api

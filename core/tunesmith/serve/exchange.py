@@ -13,48 +13,18 @@ from typing import Any
 
 from tunesmith.engine.answers import Usage
 from tunesmith.engine.stream import Stream
+from tunesmith.plugin import RequestServed
 from tunesmith.serve.keys import Caller
 
-__all__ = ["Exchange", "RequestServed", "exchange_of"]
+__all__ = ["Exchange", "exchange_of"]
 
 _KEY = "tunesmith.exchange"
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestServed:
-    """One request, told to observers when it has ended. There is no text of it here.
-
-    Attributes:
-        id: as in the header ``X-Request-Id``.
-        method: of HTTP.
-        route: its path with the names of its parameters, e.g. ``/v1/models/{name}``; "" where no route was met.
-        status: of HTTP; 499 where the client went away before the answer was whole.
-        seconds: from its first byte to the last of the answer.
-        caller: name of the key; "" without keys.
-        model: name of the model that was asked; "" where none was.
-        adapter: likewise.
-        prompt_tokens: read for it.
-        cached_tokens: of these, found in the prefix cache.
-        completion_tokens: made for it.
-    """
-
-    id: str
-    method: str
-    route: str
-    status: int
-    seconds: float
-    caller: str = ""
-    model: str = ""
-    adapter: str = ""
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-
-
 @dataclass(slots=True)
 class Exchange:
-    """The same while it is under way.
+    """One request while it is under way.
 
     Attributes:
         streams: what engines do for it; cancelled when it ends, however it ends.

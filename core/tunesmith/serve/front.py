@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tunesmith.serve.exchange import Exchange, RequestServed
+from tunesmith.plugin import RequestServed
+from tunesmith.serve.exchange import Exchange
 from tunesmith.serve.logs import LOGGER, log_failure, log_served
 from tunesmith.serve.metrics import Metrics
 from tunesmith.serve.problems import HttpError, http_error

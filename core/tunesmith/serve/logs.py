@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
-from tunesmith.serve.exchange import RequestServed
+from tunesmith.plugin import RequestServed
 
 __all__ = ["JsonLines", "log_failure", "log_served", "log_to"]
 

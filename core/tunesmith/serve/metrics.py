@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from tunesmith.engine.answers import Token
 from tunesmith.engine.protocol import Engine, EngineStats
-from tunesmith.serve.exchange import RequestServed
+from tunesmith.plugin import RequestServed
 
 __all__ = ["Clock", "Metrics"]
 

@@ -13,12 +13,13 @@ from types import FrameType
 
 import uvicorn
 
+from tunesmith._plugins import authorize
 from tunesmith.engine.protocol import Engine
 from tunesmith.errors import RequestError
+from tunesmith.plugin import Action, RequestServed
 from tunesmith.serve.access import is_address, is_loopback
 from tunesmith.serve.app import Application
 from tunesmith.serve.connection import connection_with
-from tunesmith.serve.exchange import RequestServed
 from tunesmith.serve.keys import ADMIN_VARIABLE, USE_VARIABLE, Keys
 from tunesmith.serve.limits import Limits
 from tunesmith.serve.logs import LOGGER, log_to
@@ -137,6 +138,7 @@ def serve(
     port: int = 8000,
     drain_seconds: float = 30,
     page: bool = True,
+    routes: Sequence[str] = (),
     observers: Sequence[Callable[[RequestServed], None]] = (),
     announce: Callable[[str], None] = lambda address: None,
 ) -> None:
@@ -151,17 +153,22 @@ def serve(
         port: likewise; 0: any that is free.
         drain_seconds: that answers under way have after the first signal; a second one cuts them.
         page: the playground at ``/``.
+        routes: of plugins, by name.
         observers: called with a ``RequestServed`` after every request.
         announce: called with the server's address when it answers.
 
     Raises:
         RequestError: an address that is not safe or not free, or a name that is taken twice.
-        NotFoundError: an adapter is for a model that is not served.
+        NotFoundError: an adapter is for a model that is not served, or no plugin has a route of that name.
+        PluginError: a plugin's route cannot be used.
         ModelError: an adapter does not fit its model.
+        DeniedError: a gate does not let it happen.
     """
     with ExitStack() as stack:
         for engine in engines.values():
             stack.callback(engine.close)
+        facts = {"host": host, "port": port, "models": list(engines)}
+        authorize(Action(name="serve", subject=", ".join(engines), details=facts))
         address = check_address(host, keys or Keys())
         log_to()
         application = Application(
@@ -171,6 +178,7 @@ def serve(
             limits=limits,
             loopback=is_loopback(address),
             page=page,
+            routes=routes,
             observers=observers,
         )
         listening = stack.enter_context(_listen(address, port))

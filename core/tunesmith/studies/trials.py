@@ -13,7 +13,7 @@ from threading import Event as Flag
 from typing import Literal, Protocol
 
 from tunesmith.errors import NonFiniteLossError, OutOfMemoryError, RunError, StoppedError, TooLargeError
-from tunesmith.plugin import Evaluated, Event, RunFinished, RunStarted, StepDone
+from tunesmith.plugin import Evaluated, RunEvent, RunFinished, RunStarted, StepDone
 from tunesmith.recipe import Recipe
 from tunesmith.runs import Run
 from tunesmith.training import Observer, train
@@ -110,7 +110,7 @@ class _Watch:
         self._metric, self._judge, self._stop = metric, judge, stop
         self._evaluations = 0
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: RunEvent) -> None:
         if self._stop.is_set():
             self.halt.set()
         if isinstance(event, StepDone):

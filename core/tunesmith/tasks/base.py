@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tunesmith.data.rows import Column, Row
-from tunesmith.errors import DataError, RecipeError
-from tunesmith.recipe.schema import DataSection, ObjectiveSection
+from tunesmith.errors import DataError
+from tunesmith.recipe.schema import DataSection
+from tunesmith.tasks.minimizing import Minimizing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tunesmith.models.source import ModelSource
+    from tunesmith.recipe import Recipe
     from tunesmith.tasks.sections import Section
 
 __all__ = ["Batch", "Encoded", "Metric", "Task", "refusal"]
@@ -118,7 +120,7 @@ class Batch:
         )
 
 
-class Task(ABC, Generic[E, O]):
+class Task(Minimizing, ABC, Generic[E, O]):
     """What is learned: columns, rendering, loss, answers, scores. One subclass per task."""
 
     columns: ClassVar[tuple[Column, ...]]
@@ -126,8 +128,6 @@ class Task(ABC, Generic[E, O]):
     """The first is the headline: it chooses the best checkpoint unless the recipe names another."""
     final_metrics: ClassVar[tuple[Metric, ...]] = ()
     """What ``score`` may tell beside them of a finished model."""
-    objectives: ClassVar[tuple[str, ...]] = ()
-    """Losses that ``objective.name`` of the recipe chooses from; the first is the default. Empty: no choice."""
     generates: ClassVar[bool] = False
     """True for language models: answers are made token by token by an engine."""
     data_keys: ClassVar[frozenset[str]] = frozenset()
@@ -158,9 +158,17 @@ class Task(ABC, Generic[E, O]):
     which transforms are declared for it. Named, ``augmented`` is there. None: no transform fits."""
 
     def __init__(self, data: DataSection) -> None:
+        super().__init__()
         self.data = data
-        self.objective = ObjectiveSection()
         self._notes: list[str] = []
+
+    def take_settings(self, recipe: Recipe) -> None:
+        """The recipe of the job, its ``plugins`` checked; called once, before anything else, when a job is prepared.
+
+        For a task of a plugin with settings of its own (:func:`tunesmith.recipe.plugin_settings`). What they decide
+        belongs into ``state``: a finished model is restored without a recipe.
+        """
+        return
 
     # ---- what people must be told --------------------------------------------------------------
 
@@ -177,37 +185,6 @@ class Task(ABC, Generic[E, O]):
     def notes(self) -> tuple[str, ...]:
         """Facts people must know; complete once every example is encoded. The job prints them."""
         return (*self._notes, *self.counted())
-
-    # ---- objective -----------------------------------------------------------------------------
-
-    def choose_objective(self, section: ObjectiveSection) -> ObjectiveSection:
-        """Take the recipe's objective; called once, before any row is parsed.
-
-        Returns:
-            The objective with every value that was left open; a subclass fills in its defaults.
-
-        Raises:
-            RecipeError: this task has no such objective, or no choice at all.
-        """
-        given = {key: value for key, value in section.model_dump().items() if value is not None}
-        if given and (not self.objectives or section.name not in (None, *self.objectives)):
-            raise RecipeError(
-                "the task has no such objective",
-                given=", ".join(f"objective.{key}: {value}" for key, value in given.items()),
-                expected=" or ".join(self.objectives) or "no objective: this task has one loss only",
-                fix=f"--set objective={self.objectives[0]}" if self.objectives else "leave `objective` out",
-            )
-        if self.objectives and section.name is None:
-            try:
-                section = ObjectiveSection.model_validate({**given, "name": self.objectives[0]})
-            except ValueError as error:  # pydantic's; the rule's own words stand at its end
-                raise RecipeError(
-                    f"objective: {str(error).partition('Value error, ')[2].partition(' [type')[0]}",
-                    expected=f"keys of {self.objectives[0]!r}, or another objective.name",
-                    fix="name the objective these keys belong to: --set objective.name=NAME",
-                ) from error
-        self.objective = section
-        return section
 
     # ---- rows ----------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@
 
 from tunesmith.training.job import train
 from tunesmith.training.replay import Replay, replay
-from tunesmith.training.strategy import Strategy
+from tunesmith.training.strategy import Single, Strategy
 from tunesmith.training.telling import Observer
+from tunesmith.training.tracker import Tracker
 from tunesmith.training.verify import Verification, verify
 
-__all__ = ["Observer", "Replay", "Strategy", "Verification", "replay", "train", "verify"]
+__all__ = ["Observer", "Replay", "Single", "Strategy", "Tracker", "Verification", "replay", "train", "verify"]

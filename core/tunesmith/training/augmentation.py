@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
-from pydantic import ValidationError
 
 from tunesmith._plugins import Provided
 from tunesmith.errors import NotFoundError, PluginError, RecipeError
 from tunesmith.plugin import AugmentationSpec
-from tunesmith.recipe import AugmentSection, Recipe
-from tunesmith.recipe.words import closest, described, shown
+from tunesmith.recipe import Recipe
+from tunesmith.recipe.chosen import make_chosen, resolve_chosen
 from tunesmith.registry import Registry
 from tunesmith.tasks import Transform
 from tunesmith.tasks.base import Encoded, Task
@@ -46,24 +45,7 @@ def resolve_augmentation(recipe: Recipe, task: Task[Any, Any], registry: Registr
         return recipe
     for place, section in enumerate(asked):
         _check_name(section.name, f"data.augment[{place}]", task, recipe.task, registry)
-    problems: list[str] = []
-    keys: dict[str, str] = {}
-    resolved = []
-    for place, section in enumerate(asked):
-        try:
-            values = _load(section, registry).model_dump(mode="json")
-        except ValidationError as error:
-            kind = _class(section.name, registry)
-            problems += _told(error, f"data.augment[{place}]", kind)
-            keys[section.name] = ", ".join(kind.model_fields)
-        else:
-            resolved.append(AugmentSection.model_validate({"name": section.name, **values}))
-    if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise RecipeError(
-            "\n".join([f"data.augment: {count}", *(f"    {problem}" for problem in problems)]),
-            fix=[f"{name} takes {known}" for name, known in keys.items()],
-        )
+    resolved = resolve_chosen(asked, "data.augment", "augmentation", Transform, registry)
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"augment": resolved})})
 
 
@@ -92,7 +74,12 @@ class Augmentation:
         registry: Registry,
     ) -> None:
         self._steps = [
-            _Named(one.name, _find(one.name, registry).plugin, _load(one, registry)) for one in recipe.data.augment
+            _Named(
+                one.name,
+                registry.find("augmentation", one.name).plugin,
+                make_chosen(one, "augmentation", Transform, registry),  # type: ignore[type-abstract]
+            )
+            for one in recipe.data.augment
         ]
         self._seed = recipe.train.seed
         self._task = blank_copy(task)
@@ -229,41 +216,3 @@ def _check_name(name: str, key: str, task: Task[Any, Any], task_name: str, regis
 
 def _changes(one: Provided) -> str:
     return one.spec.changes if isinstance(one.spec, AugmentationSpec) else ""
-
-
-def _find(name: str, registry: Registry) -> Provided:
-    return registry.find("augmentation", name)
-
-
-def _class(name: str, registry: Registry) -> type[Transform]:
-    found = registry.load("augmentation", name)
-    if isinstance(found, type) and issubclass(found, Transform):
-        return found
-    provided = _find(name, registry)
-    raise PluginError(
-        f"the transform {name!r} of the plugin {provided.plugin!r} cannot be used",
-        given=provided.spec.target,
-        expected="a subclass of tunesmith.tasks.Transform",
-        fix=f"update or correct the plugin {provided.plugin!r}",
-    )
-
-
-def _load(section: AugmentSection, registry: Registry) -> Transform:
-    return _class(section.name, registry).model_validate(section.model_dump(exclude={"name"}))
-
-
-def _told(error: ValidationError, key: str, kind: type[Transform]) -> list[str]:
-    """One line for each problem of a transform's own keys."""
-    lines = []
-    for detail in error.errors(include_url=False):
-        path = [str(part) for part in detail["loc"]]
-        where = ".".join([key, *path])
-        field = kind.model_fields.get(path[0]) if path else None
-        if detail["type"] == "extra_forbidden":
-            near = closest(path[-1], kind.model_fields)
-            lines.append(f"{where}: unknown key" + (f"; did you mean {near!r}?" if near else ""))
-        elif detail["type"] in ("value_error", "missing") or field is None:
-            lines.append(f"{where}: {detail['msg'].removeprefix('Value error, ')}")
-        else:
-            lines.append(f"{where}: expected {described(field)}, given {shown(detail['input'])}")
-    return lines

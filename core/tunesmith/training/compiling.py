@@ -38,7 +38,7 @@ from tunesmith.tasks.lengths import plural
 from tunesmith.tasks.supervised import plain_model
 from tunesmith.training.batches import collated_parts
 from tunesmith.training.compile_choice import repeated_layers
-from tunesmith.training.loop import Job, backward
+from tunesmith.training.loop import Job
 from tunesmith.training.memory import undisturbed
 from tunesmith.training.randomness import own_random_state
 
@@ -174,7 +174,7 @@ def _make_graphs(job: Job, found: Compilation) -> None:
 
 def _pass(job: Job, parts: list[Batch]) -> None:
     targets = torch.tensor(float(max(1, sum(part.targets for part in parts))), device=job.work.strategy.device)
-    backward(job, parts, targets).item()  # waits for a GPU
+    job.backward(parts, targets).item()  # waits for a GPU
     job.optimizer.zero_grad(set_to_none=True)
 
 

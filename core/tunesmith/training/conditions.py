@@ -9,17 +9,27 @@ decide the order in which sums are taken, and with it the last bits: they are co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 
-from tunesmith.errors import RunError
+from tunesmith._plugins import PluginRecord, Provided
+from tunesmith._plugins.discover import BUILTIN
+from tunesmith.errors import PluginError, RunError
 from tunesmith.recipe import Recipe
 from tunesmith.runs import Run, environment
 
-__all__ = ["changed_conditions", "conditions", "refuse_other_inputs", "refuse_other_recipe", "same_threads"]
+__all__ = [
+    "changed_conditions",
+    "conditions",
+    "plugin_versions",
+    "refuse_missing_plugins",
+    "refuse_other_inputs",
+    "refuse_other_recipe",
+    "same_threads",
+]
 
 
 def conditions(device: torch.device) -> dict[str, Any]:
@@ -41,8 +51,9 @@ def _flat(manifest: Mapping[str, Any]) -> dict[str, Any]:
     machine = dict(manifest.get("environment", {}))
     machine.pop("cores", None)  # how many there are changes nothing; how many threads compute does
     packages = machine.pop("packages", {})
+    plugins = {f"plugin {name}": facts["version"] for name, facts in manifest.get("plugins", {}).items()}
     names = ("threads", "precision", "device", "instructions", "gpu")
-    return {**{name: manifest[name] for name in names if name in manifest}, **machine, **packages}
+    return {**{name: manifest[name] for name in names if name in manifest}, **machine, **packages, **plugins}
 
 
 @contextmanager
@@ -83,6 +94,37 @@ def refuse_other_recipe(run: Run, recipe: Recipe) -> None:
             given="; ".join(changes),
             expected="recipe.yaml as the run wrote it: a resumed job must end as if it had never stopped",
             fix=["put these values back", "or start a new run with another output"],
+        )
+
+
+def plugin_versions(used: Iterable[Provided]) -> dict[str, dict[str, str]]:
+    """For the manifest: of which plugins something is used, and where they come from; the built-ins are no plugin."""
+    return {
+        one.plugin: {"distribution": one.distribution, "version": one.version}
+        for one in sorted(used, key=lambda one: one.plugin)
+        if one.plugin != BUILTIN
+    }
+
+
+def refuse_missing_plugins(run: Run, records: Iterable[PluginRecord]) -> None:
+    """Every plugin that the run was made with must be there and usable.
+
+    Raises:
+        PluginError: one is not; names it, with the version that the run was made with.
+    """
+    known = {record.name: record for record in records}
+    for name, facts in run.manifest.get("plugins", {}).items():
+        record = known.get(name)
+        if record is not None and record.status == "ok":
+            continue
+        reason = "is not installed" if record is None else f"is {record.status}: {record.reason}"
+        made_with = f"{facts['distribution']} {facts['version']}".rstrip()
+        needed = f"{facts['distribution']}=={facts['version']}" if facts["version"] else facts["distribution"]
+        raise PluginError(
+            f"the run needs the plugin {name!r}, which {reason}",
+            given=str(run.path),
+            expected=f"the plugin {name!r}, as the run was made with it: {made_with}",
+            fix=[f"tunesmith plugins add '{needed}'", "what the run has saved is whole, and stays"],
         )
 
 

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from tunesmith.data import batch_order, split_batch
 from tunesmith.data.mixing import Mixture
 from tunesmith.errors import DataError
+from tunesmith.recipe import Recipe
 
-__all__ = ["Feed"]
+__all__ = ["DEFAULT_EPOCHS", "Feed", "feed_of"]
+
+DEFAULT_EPOCHS = 3
 
 
 class Feed:
@@ -30,6 +33,8 @@ class Feed:
         accumulate: parts a step is computed in.
         seed: order of the items, together with the epoch.
         mixture: how often each epoch sees each item. Default: once.
+
+    A subclass may say by :meth:`_drawn` which items the steps of an epoch see.
     """
 
     def __init__(
@@ -71,11 +76,15 @@ class Feed:
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
         cached = self._cached  # looked at once: another thread may ask for another epoch's
         if cached is None or cached[0] != epoch:
-            seen = None if self._mixture is None else self._mixture.items(epoch)
-            lengths = self._lengths if seen is None else self._lengths[seen]
-            order = batch_order(lengths, tokens=self._tokens, rows=self._rows, seed=self._seed, epoch=epoch)
-            self._cached = cached = (epoch, order if seen is None else [seen[batch] for batch in order])
+            self._cached = cached = (epoch, self._drawn(epoch))
         return cached[1]
+
+    def _drawn(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The batches of the 0-based epoch: a function of the epoch alone. Every one holds at least one item."""
+        seen = None if self._mixture is None else self._mixture.items(epoch)
+        lengths = self._lengths if seen is None else self._lengths[seen]
+        order = batch_order(lengths, tokens=self._tokens, rows=self._rows, seed=self._seed, epoch=epoch)
+        return order if seen is None else [seen[batch] for batch in order]
 
     def _place(self, step: int) -> tuple[int, int]:
         """Epoch of a 0-based step, and its batch in that epoch."""
@@ -109,6 +118,23 @@ class Feed:
     def ends_epoch(self, steps: int) -> bool:
         """True when exactly ``steps`` steps complete an epoch (or the job)."""
         return steps in self._ends or steps == self.total_steps
+
+
+def feed_of(
+    recipe: Recipe, lengths: NDArray[np.int64], mixture: Mixture | None = None, *, kind: type[Feed] = Feed
+) -> Feed:
+    """What a recipe says about batches, as a feed of these items."""
+    section = recipe.train
+    return kind(
+        lengths,
+        tokens=section.tokens_per_batch,
+        rows=section.rows_per_batch,
+        epochs=section.epochs or DEFAULT_EPOCHS,
+        max_steps=section.max_steps,
+        accumulate=section.accumulate,
+        seed=section.seed,
+        mixture=mixture,
+    )
 
 
 def _running(sizes: Sequence[int]) -> list[int]:

@@ -19,6 +19,7 @@ from tunesmith.data import Splits
 from tunesmith.engine.native import NativeEngine
 from tunesmith.evaluate import Evaluation, evaluate_items, sample_texts, write_card, write_report
 from tunesmith.evaluate.golden import GOLDEN, golden_set
+from tunesmith.evaluate.report_sections import Finished, make_report_sections
 from tunesmith.models import find_model_by_name
 from tunesmith.plugin import Evaluated, RunFinished, RunNote
 from tunesmith.recipe import Recipe
@@ -81,6 +82,12 @@ def finish(
     sections = _sections(task, model, recipe, evaluations, splits, items)
     shown = next((answers[split] for split in ("test", "validation") if split in answers), None)
     sections += [] if shown is None else [shown.section()]
+    if recipe.evaluate.sections:
+        finished = _finished(run, work, task, model, evaluations, items)
+        parts, notes = make_report_sections(finished, registry)
+        sections += parts
+        for note in notes:
+            tell(RunNote(run=str(run.path), message=note))
     _write_golden(run, task, model, splits)
     write_card(run)
     write_report(run, sections=sections)
@@ -89,6 +96,29 @@ def finish(
         RunFinished(
             run=str(run.path), status="finished", steps=progress.step, metrics=metrics, seconds=progress.seconds
         )
+    )
+
+
+def _finished(
+    run: Run,
+    work: Work,
+    task: Task[Any, Any],
+    model: torch.nn.Module,
+    evaluations: Mapping[str, Evaluation],
+    items: Mapping[str, Sequence[Encoded]],
+) -> Finished:
+    """For the sections of plugins."""
+    split = next((name for name in ("test", "validation") if name in evaluations), "train")
+    examples = getattr(work.splits, split)
+    return Finished(
+        run=run.path,
+        recipe=work.recipe,
+        task=task,
+        model=model.eval(),
+        split=split,
+        examples=examples,
+        items=items[split] if split in items else task.encode_all(examples),
+        outputs=evaluations[split].outputs if split in evaluations else (),
     )
 
 

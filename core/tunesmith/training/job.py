@@ -6,22 +6,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
-from tunesmith._plugins import get_host
+from tunesmith._plugins import authorize, get_host
 from tunesmith.errors import OutputError, RunError, StoppedError
-from tunesmith.plugin import RunFinished, RunNote, RunStarted
+from tunesmith.plugin import Action, RunFinished, RunNote, RunStarted
 from tunesmith.recipe import Recipe
-from tunesmith.registry import get_registry
+from tunesmith.registry import get_registry, noting_use
 from tunesmith.runs import Run
 from tunesmith.training.checkpoint import Progress, checkpoint_path, load_newest, prune_checkpoints
 from tunesmith.training.compiling import compiled
 from tunesmith.training.conditions import (
     changed_conditions,
+    plugin_versions,
+    refuse_missing_plugins,
     refuse_other_inputs,
     refuse_other_recipe,
     same_threads,
@@ -37,6 +39,7 @@ from tunesmith.training.randomness import own_random_state, seed_all
 from tunesmith.training.resolve import refuse_changes
 from tunesmith.training.strategy import Strategy
 from tunesmith.training.telling import Observer, Teller
+from tunesmith.training.tracker import Trackers
 
 __all__ = ["start", "train"]
 
@@ -105,10 +108,15 @@ def start(
     """
     if run is None:
         Run.check_free(recipe.output)
-    registry = get_registry()
-    strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe.train)  # type: ignore[operator]
-    earlier = run or like
-    with own_random_state(recipe.train.seed, strategy.device), kept_memory(), same_threads(earlier):
+    authorize(Action(name="train", subject=recipe.output, details={"recipe": recipe.model_dump(), "resume": bool(run)}))
+    registry, earlier = get_registry(), run or like
+    if earlier is not None:
+        refuse_missing_plugins(earlier, get_host().records)
+    with ExitStack() as stack:
+        used = stack.enter_context(noting_use())
+        strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe)  # type: ignore[operator]
+        for needed in (own_random_state(recipe.train.seed, strategy.device), kept_memory(), same_threads(earlier)):
+            stack.enter_context(needed)
         with memory_explained():
             work = prepare(recipe, strategy, registry)
             work, outlook = settle_activations(work, look_ahead(work))
@@ -116,7 +124,7 @@ def start(
             work = replace(work, facts={**work.facts, "memory": outlook.sentence})
             if not force:
                 refuse_too_large(outlook)
-        now = work.manifest()
+        now = {**work.manifest(), "plugins": plugin_versions(used.values())}
         if earlier is not None:
             refuse_other_inputs(earlier, now, doing="resumed" if earlier is run else "repeated")
         resumed = run is not None
@@ -171,7 +179,8 @@ def _carry_out(
         run.truncate_metrics(progress.logged)
         prune_checkpoints(run.checkpoint_folder, recipe.train.keep_checkpoints)
         run.update(status="running", error=None)
-    tell = Teller(run, observers, get_host(), log_every=recipe.train.log_every)
+    trackers = Trackers(recipe.trackers, get_registry())
+    tell = Teller(run, observers, trackers, get_host(), log_every=recipe.train.log_every)
     job = Job(work, optimizer, progress)
     keeper = Keeper(run, job, tell, stop)
     tell(
@@ -190,7 +199,7 @@ def _carry_out(
         for note in notes:
             tell(RunNote(run=path, message=note))
         if not progress.step:
-            for note in (*work.splits.notes, *work.task.notes):
+            for note in (*work.splits.notes, *work.task.notes, *work.strategy.notes(work.feed)):
                 tell(RunNote(run=path, message=note))
             keeper.before()
         if not _take_steps(job, keeper, tell, path):

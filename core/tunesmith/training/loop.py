@@ -24,17 +24,14 @@ import torch
 from torch import nn
 
 from tunesmith.errors import NonFiniteLossError
-from tunesmith.machine.precision import autocast
 from tunesmith.models.methods import training_mode
 from tunesmith.tasks.base import Batch
-from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.training.checkpoint import Progress
-from tunesmith.training.coupled import coupled_backward
 from tunesmith.training.prefetch import batches_of
 from tunesmith.training.prepare import Work
 from tunesmith.training.schedule import rate_at
 
-__all__ = ["Edges", "Job", "StepResult", "backward", "run_steps", "take_step"]
+__all__ = ["Edges", "Job", "StepResult", "run_steps", "take_step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,11 @@ class Job:
     work: Work
     optimizer: torch.optim.Optimizer
     progress: Progress
+
+    def backward(self, parts: Sequence[Batch], targets: torch.Tensor) -> torch.Tensor:
+        """Add the step's gradient to the weights' ``grad``; gives the step's loss here, a scalar without a graph."""
+        work, step = self.work, self.progress.step
+        return work.strategy.backward(work.task, work.model, parts, targets, work.recipe.train.precision, step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     work, section, device = job.work, job.work.recipe.train, job.work.strategy.device
     here = sum(part.targets for part in parts)
     targets = work.strategy.total(torch.tensor(float(here), device=device))
-    loss = backward(job, parts, targets)
+    loss = job.backward(parts, targets)
     moving = [parameter for parameter in work.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
     result = StepResult(work.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
@@ -138,21 +140,6 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     job.optimizer.step()
     job.optimizer.zero_grad(set_to_none=True)
     return result
-
-
-def backward(job: Job, parts: Sequence[Batch], targets: torch.Tensor) -> torch.Tensor:
-    """Add the step's gradient to the weights' ``grad``; gives the step's loss here, a scalar without a graph."""
-    work, device, precision = job.work, job.work.strategy.device, job.work.recipe.train.precision
-    if len(parts) > 1 and isinstance(work.task, CoupledTask) and work.task.couples:
-        return coupled_backward(work.task, work.model, parts, targets=targets, device=device, precision=precision)
-    loss = torch.zeros((), device=device)
-    for part in parts:
-        part = part.to(device)
-        with autocast(precision, device):
-            share = work.task.loss(work.model, part) / targets
-        share.backward()  # type: ignore[no-untyped-call]
-        loss += share.detach()
-    return loss
 
 
 def _not_finite(job: Job, parts: Sequence[Batch], result: StepResult, rate: float) -> NonFiniteLossError:

@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from tunesmith.data import Splits, read_examples
@@ -20,10 +18,12 @@ from tunesmith.models import apply_method, count_parameters, find_model
 from tunesmith.models.freezing import frozen_counts
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe import Recipe
+from tunesmith.recipe.plugins import resolve_plugins
 from tunesmith.registry import Registry
 from tunesmith.tasks.base import Batch, Encoded, Task
 from tunesmith.tasks.encoded import item_lengths, item_rows
 from tunesmith.tasks.encoding import encode_splits
+from tunesmith.tasks.objective_rehearsal import rehearse_objective
 from tunesmith.training.activations import checkpoint_activations
 from tunesmith.training.answering import rehearse_answers, resolve_answers
 from tunesmith.training.attention import fit_attention
@@ -35,9 +35,9 @@ from tunesmith.training.feed import Feed
 from tunesmith.training.frozen import remember_frozen
 from tunesmith.training.liger import use_liger
 from tunesmith.training.resolve import (
-    DEFAULT_EPOCHS,
     refuse_idle_keys,
     resolve_batch,
+    resolve_chosen_things,
     resolve_epochs,
     resolve_evaluation,
     resolve_pauses,
@@ -117,10 +117,13 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     Raises:
         TunesmithError: whatever is wrong with names, rows, model or settings.
     """
+    recipe = resolve_plugins(recipe, registry)
     task: Task[Any, Any] = registry.load("task", recipe.task)(recipe.data)  # type: ignore[operator]
-    recipe = recipe.model_copy(update={"objective": task.choose_objective(recipe.objective)})
+    task.take_settings(recipe)
+    recipe = recipe.model_copy(update={"objective": task.choose_objective(recipe.objective, registry)})
     refuse_idle_keys(recipe, task)
     recipe = resolve_augmentation(recipe, task, registry)
+    recipe = resolve_chosen_things(recipe, registry)
     recipe = resolve_answers(recipe, task, registry)
     source = find_model(recipe.model, registry, seed=recipe.train.seed)
     recipe = resolve_rate(resolve_batch(recipe, task), source, scale=task.rate_scale)
@@ -134,7 +137,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     rehearse_answers(recipe, task, splits, items, registry)
     lengths = item_lengths(items["train"])
     recipe = resolve_epochs(recipe, task, items=len(lengths))
-    feed = _feed(recipe, lengths, _mixture(recipe, splits, items["train"]))
+    feed = strategy.feed(recipe, lengths, _mixture(recipe, splits, items["train"]), item_rows(items["train"]))
     recipe = resolve_pauses(recipe, task, total_steps=feed.total_steps, validation_rows=len(items["validation"]))
     counts = count_parameters(model)
     augmentation = Augmentation.of(recipe, task, splits.train, items["train"], registry)
@@ -152,6 +155,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         attention = fit_attention(model, items["train"], lengths, strategy.device, task)
         kernels = use_liger(model, strategy.device)
     task.before_training(model, items, device=strategy.device, precision=precision.name)
+    rehearse_objective(task, model, items["train"], device=strategy.device, precision=precision.name)
     frozen = None
     if recipe.method.name == "head" and plain:
         # Test rows that are looked at only in the end go through the saved model, whole.
@@ -173,6 +177,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         **_amounts(splits, items),
         **({} if augmentation is None else _augmented(augmentation, recipe, task)),
         "parameters": f"{every:,}, of which {moving:,} train ({recipe.method.name}{_frozen(recipe, model)})",
+        **_minimized(task),
         "precision": f"{precision.name}: {precision.reason}",
         **({} if vocabulary is None else {"vocabulary": vocabulary}),
         **({} if attention is None else {"attention": attention}),
@@ -198,6 +203,14 @@ def _augmented(augmentation: Augmentation, recipe: Recipe, task: Task[Any, Any])
     return facts
 
 
+def _minimized(task: Task[Any, Any]) -> dict[str, str]:
+    """An objective that is not simply the task's own."""
+    if not task.objective_state():
+        return {}
+    values = ", ".join(f"{key} {value}" for key, value in task.objective.keys().items())
+    return {"objective": f"{task.objective.name}{f' ({values})' if values else ''}"}
+
+
 def _frozen(recipe: Recipe, model: nn.Module) -> str:
     counts = frozen_counts(model, recipe.method.freeze)
     return "".join(f"; {pattern}: {count:,} stay" for pattern, count in counts.items())
@@ -213,20 +226,6 @@ def _mixture(recipe: Recipe, splits: Splits[Any], items: Sequence[Encoded]) -> M
         return None
     weights = [recipe.data.weights.get(entry, 1.0) for entry in recipe.data.train]
     return Mixture(weights, splits.sources, item_rows(items), seed=recipe.train.seed)
-
-
-def _feed(recipe: Recipe, lengths: NDArray[np.int64], mixture: Mixture | None) -> Feed:
-    section = recipe.train
-    return Feed(
-        lengths,
-        tokens=section.tokens_per_batch,
-        rows=section.rows_per_batch,
-        epochs=section.epochs or DEFAULT_EPOCHS,
-        max_steps=section.max_steps,
-        accumulate=section.accumulate,
-        seed=section.seed,
-        mixture=mixture,
-    )
 
 
 def _amounts(splits: Splits[Any], items: Mapping[str, Sequence[Encoded]]) -> dict[str, str]:

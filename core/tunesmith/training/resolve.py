@@ -5,22 +5,29 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from pydantic import BaseModel
 
+from tunesmith.data import RowTransform
 from tunesmith.errors import RecipeError, RunError
 from tunesmith.evaluate.answers import find_metric
+from tunesmith.evaluate.report_sections import resolve_report_sections
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe import Recipe
-from tunesmith.registry import get_registry
+from tunesmith.recipe.chosen import resolve_chosen
+from tunesmith.registry import Registry, get_registry
 from tunesmith.tasks.base import Metric, Task
+from tunesmith.training.feed import DEFAULT_EPOCHS
+from tunesmith.training.tracker import Tracker
 
 __all__ = [
     "deciding_metric",
     "refuse_changes",
     "refuse_idle_keys",
     "resolve_batch",
+    "resolve_chosen_things",
     "resolve_epochs",
     "resolve_evaluation",
     "resolve_pauses",
@@ -29,7 +36,6 @@ __all__ = [
 
 DEFAULT_RATES = {"full": 5e-5, "lora": 2e-4, "head": 1e-3}
 SCRATCH_RATE = 1e-3
-DEFAULT_EPOCHS = 3
 MOST_EPOCHS = 100
 """Of a job whose epochs follow from its steps: more passes over a handful of rows only learn them by heart."""
 MOST_PAUSES = 20
@@ -61,6 +67,19 @@ def refuse_idle_keys(recipe: Recipe, task: Task[Any, Any]) -> None:
                 expected=f"a task that does, or no data.{key}",
                 fix=f"leave data.{key} out",
             )
+
+
+def resolve_chosen_things(recipe: Recipe, registry: Registry) -> Recipe:
+    """Row transforms, trackers and sections of the report, with every value of each written out.
+
+    Raises:
+        NotFoundError, PluginError: nothing has that name, or nothing that can be used.
+        RecipeError: keys or values that it does not take.
+    """
+    transforms = resolve_chosen(recipe.data.transform, "data.transform", "transform", RowTransform, registry)
+    trackers = resolve_chosen(recipe.trackers, "trackers", "tracker", Tracker, registry)
+    data = recipe.data.model_copy(update={"transform": transforms})
+    return resolve_report_sections(recipe.model_copy(update={"data": data, "trackers": trackers}), registry)
 
 
 def resolve_rate(recipe: Recipe, source: ModelSource, *, scale: float = 1.0) -> Recipe:
@@ -186,12 +205,26 @@ def _differences(stored: BaseModel, given: BaseModel, prefix: str) -> dict[str, 
         before, now = getattr(stored, key, None), getattr(given, key)
         if isinstance(now, BaseModel) and isinstance(before, BaseModel):
             found |= _differences(before, now, f"{prefix}{key}.")
+        elif key == "plugins":
+            found |= _other_settings(before or {}, now)
         elif _sections(now) and _sections(before) and len(now) == len(before):
             for place, (one, other) in enumerate(zip(before, now, strict=True)):
                 found |= _differences(one, other, f"{prefix}{key}[{place}].")
         elif now is not None and now != "auto" and before != now:
             found[prefix + key] = (before, now)
     return found
+
+
+def _other_settings(
+    stored: Mapping[str, Mapping[str, Any]], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[Any, Any]]:
+    """Settings of plugins: a recipe may give fewer than the run wrote out."""
+    pairs = {
+        f"plugins.{plugin}.{key}": (stored.get(plugin, {}).get(key), value)
+        for plugin, values in given.items()
+        for key, value in values.items()
+    }
+    return {key: (before, now) for key, (before, now) in pairs.items() if before != now}
 
 
 def _sections(value: Any) -> TypeGuard[list[BaseModel]]:

@@ -1,23 +1,32 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Where a job runs. The core has one answer, ``single``; others come from plugins."""
+"""Where a job runs, and how a step's gradient comes to be. The core has one answer, ``single``; others are plugins'."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from tunesmith.data.mixing import Mixture
 from tunesmith.errors import RecipeError
-from tunesmith.recipe.schema import TrainSection
+from tunesmith.machine.precision import autocast
+from tunesmith.recipe import Recipe
+from tunesmith.tasks.base import Batch, Task
+from tunesmith.tasks.coupled import CoupledTask
+from tunesmith.training.coupled import coupled_backward
+from tunesmith.training.feed import Feed, feed_of
 
 __all__ = ["Single", "Strategy", "choose_device"]
 
 
 class Strategy(Protocol):
-    """What the loop asks of the place it runs in. Made once per job, as ``Strategy(train_section)``.
+    """What the loop asks of the place it runs in. Made once per job, as ``Strategy(recipe)``: a plugin's strategy finds
+    its own settings with :func:`tunesmith.recipe.plugin_settings`. To change one answer only, subclass :class:`Single`.
 
     Attributes:
         device: where this process computes.
@@ -43,14 +52,53 @@ class Strategy(Protocol):
         """The sum of ``value`` over all processes."""
         ...
 
+    def feed(
+        self, recipe: Recipe, lengths: NDArray[np.int64], mixture: Mixture | None, rows: NDArray[np.int64]
+    ) -> Feed:
+        """Which items each step sees.
+
+        Args:
+            recipe: with ``train`` resolved as far as batches go.
+            lengths: cost of every training item in tokens.
+            mixture: how often each epoch sees each item; None: once.
+            rows: index of the example that each item came from; a long text may have given several.
+        """
+        ...
+
+    def backward(
+        self,
+        task: Task[Any, Any],
+        model: nn.Module,
+        parts: Sequence[Batch],
+        targets: torch.Tensor,
+        precision: str,
+        step: int,
+    ) -> torch.Tensor:
+        """Add the step's gradient to the weights' ``grad``.
+
+        Args:
+            parts: the step's batch, in the parts that it is computed in, on the processor.
+            targets: places that carry a loss, over all parts and processes: a float scalar to divide by.
+            precision: of ``train.precision``, resolved.
+            step: 0-based, of the whole job.
+
+        Returns:
+            The step's loss here, divided by ``targets``: a float32 scalar without a graph.
+        """
+        ...
+
+    def notes(self, feed: Feed) -> Sequence[str]:
+        """What people must know of a job that runs this way: sentences without a full stop, for report and card."""
+        ...
+
 
 class Single:
     """One process on one device."""
 
     is_main = True
 
-    def __init__(self, section: TrainSection) -> None:
-        self.device = choose_device(section.device)
+    def __init__(self, recipe: Recipe) -> None:
+        self.device = choose_device(recipe.train.device)
 
     def prepare(self, model: nn.Module) -> nn.Module:
         return model.to(self.device)
@@ -60,6 +108,34 @@ class Single:
 
     def total(self, value: torch.Tensor) -> torch.Tensor:
         return value
+
+    def feed(
+        self, recipe: Recipe, lengths: NDArray[np.int64], mixture: Mixture | None, rows: NDArray[np.int64]
+    ) -> Feed:
+        return feed_of(recipe, lengths, mixture)
+
+    def backward(
+        self,
+        task: Task[Any, Any],
+        model: nn.Module,
+        parts: Sequence[Batch],
+        targets: torch.Tensor,
+        precision: str,
+        step: int,
+    ) -> torch.Tensor:
+        if len(parts) > 1 and isinstance(task, CoupledTask) and task.couples:
+            return coupled_backward(task, model, parts, targets=targets, device=self.device, precision=precision)
+        loss = torch.zeros((), device=self.device)
+        for part in parts:
+            part = part.to(self.device)
+            with autocast(precision, self.device):
+                share = task.loss(model, part) / targets
+            share.backward()  # type: ignore[no-untyped-call]
+            loss += share.detach()
+        return loss
+
+    def notes(self, feed: Feed) -> Sequence[str]:
+        return ()
 
 
 def choose_device(wanted: str) -> torch.device:

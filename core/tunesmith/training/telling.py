@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""One place through which a job says what happens: the run's log, the caller's observers, the plugins."""
+"""One place through which a job says what happens: its log, the caller's observers, its trackers, the plugins."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import logging
 from collections.abc import Callable, Sequence
 
 from tunesmith._plugins import Host
-from tunesmith.plugin import CheckpointSaved, Evaluated, Event, RunNote, StepDone
+from tunesmith.plugin import CheckpointSaved, Evaluated, RunEvent, RunNote, StepDone
 from tunesmith.runs import Run
+from tunesmith.training.tracker import Trackers
 
 __all__ = ["Observer", "Teller"]
 
 logger = logging.getLogger(__name__)
 
-Observer = Callable[[Event], None]
+Observer = Callable[[RunEvent], None]
 """Called with every event, between steps, in the thread of the job."""
 
 
 class Teller:
     """Tells every event once to each listener. An observer that raises is logged once and not called again."""
 
-    def __init__(self, run: Run, observers: Sequence[Observer], host: Host, *, log_every: int) -> None:
+    def __init__(
+        self, run: Run, observers: Sequence[Observer], trackers: Trackers, host: Host, *, log_every: int
+    ) -> None:
         self._run, self._observers, self._host, self._log_every = run, list(observers), host, log_every
+        self._trackers = trackers
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: RunEvent) -> None:
         record = self._record(event)
         if record is not None:
             self._run.log(record)
@@ -36,8 +40,10 @@ class Teller:
                 logger.exception("an observer failed on %s and is not called again", type(event).__name__)
                 self._observers.remove(observer)
         self._host.notify(event)
+        for failure in self._trackers(event):
+            self(RunNote(run=event.run, message=failure))
 
-    def _record(self, event: Event) -> dict[str, object] | None:
+    def _record(self, event: RunEvent) -> dict[str, object] | None:
         if isinstance(event, StepDone):
             if event.step % self._log_every and event.step != event.total_steps:
                 return None

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 import threading
@@ -29,9 +28,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from tunesmith_tensorboard import plugin
 from tunesmith_tensorboard.events import EventFile
 from tunesmith_tensorboard.summaries import flat, scalars
+from tunesmith_tensorboard.tracker import FILE, TensorBoard
 
 
 def read(run: Path) -> Any:
@@ -56,6 +55,7 @@ def recipe(tmp_path: Path) -> Any:
             "model": str(tmp_path / "bert"),
             "data": {"train": str(tmp_path / "rows.csv"), "split": {"validation": 0.25}},
             "train": {"epochs": 3, "tokens_per_batch": 64, "save_every": 1, "learning_rate": 1e-3},
+            "trackers": ["tensorboard"],
             "output": str(tmp_path / "run"),
         }
         return tunesmith.parse_recipe(base, overrides=[f"{key}={value}" for key, value in changes.items()])
@@ -63,9 +63,12 @@ def recipe(tmp_path: Path) -> Any:
     return make
 
 
-def test_the_host_loads_it_and_it_only_observes() -> None:
+def test_the_host_loads_it_and_a_recipe_has_to_name_it(recipe: Any) -> None:
     (record,) = [record for record in get_host().records if record.name == "tensorboard"]
-    assert (record.status, record.reason, dict(record.provides)) == ("ok", "", {})
+    assert (record.status, record.reason) == ("ok", "")
+    assert (dict(record.provides), record.observes) == ({"tracker": ("tensorboard",)}, ())
+    run = tunesmith.train(recipe(trackers=[], **{"train.max_steps": 1}))
+    assert not (run.path / FILE).exists()
 
 
 def test_declaring_imports_nothing_heavy() -> None:
@@ -120,7 +123,7 @@ def test_a_resumed_run_leaves_no_step_twice(recipe: Any, tmp_path: Path) -> None
 
     with pytest.raises(StoppedError):
         tunesmith.train(recipe(), observers=[observe], stop=flag)
-    file = tmp_path / "run" / plugin.FILE
+    file = tmp_path / "run" / FILE
     with file.open("ab") as end:  # a killed job: steps beyond the checkpoint, and the beginning of a record
         end.write(b"\x20\x00\x00")
     EventFile(file).append(6, scalars({"train/loss": 99.0}))
@@ -139,13 +142,13 @@ def test_log_every_holds_here_too(tmp_path: Path) -> None:
 
 
 def tell(run: Path, *, log_every: int) -> None:
-    place = str(run)
+    place, board = str(run), TensorBoard()
     recipe = {"task": "chat", "train": {"log_every": log_every, "betas": (0.9, 0.999), "max_steps": None}}
-    plugin.tunesmith_run_started(RunStarted(run=place, recipe=recipe, total_steps=7, unit="rows"))
-    plugin.tunesmith_run_note(RunNote(run=place, message="2 of 9 rows cut"))
-    plugin.tunesmith_evaluated(Evaluated(run=place, step=0, split="test", metrics={"accuracy": 0.5}, best=False))
+    board.started(RunStarted(run=place, recipe=recipe, total_steps=7, unit="rows"))
+    board.note(RunNote(run=place, message="2 of 9 rows cut"))
+    board.evaluated(Evaluated(run=place, step=0, split="test", metrics={"accuracy": 0.5}, best=False))
     for step in range(1, 8):
-        plugin.tunesmith_step_done(
+        board.step_done(
             StepDone(
                 run=place,
                 step=step,
@@ -158,37 +161,32 @@ def tell(run: Path, *, log_every: int) -> None:
                 seconds=0.0 if step == 7 else 0.5,
             )
         )
-    plugin.tunesmith_evaluated(Evaluated(run=place, step=7, split="test", metrics={"accuracy": 1.0}, best=True))
-    plugin.tunesmith_run_finished(RunFinished(run=place, status="finished", steps=7, metrics={}, seconds=3.0))
+    board.evaluated(Evaluated(run=place, step=7, split="test", metrics={"accuracy": 1.0}, best=True))
+    board.finished(RunFinished(run=place, status="finished", steps=7, metrics={}, seconds=3.0))
 
 
 def test_rows_are_called_rows_and_a_step_of_no_time_has_no_rate(tmp_path: Path) -> None:
     tell(tmp_path, log_every=1)
     assert points(read(tmp_path), "train/rows_per_second") == [(step, 128.0) for step in range(1, 7)]
-    assert plugin._watched == {}
 
 
-def test_a_run_that_was_never_started_here_is_left_alone(tmp_path: Path) -> None:
-    plugin.tunesmith_run_note(RunNote(run=str(tmp_path), message="x"))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_whatever_breaks_here_the_job_ends_well(recipe: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_whatever_breaks_here_the_job_ends_well_and_says_so(recipe: Any, tmp_path: Path) -> None:
     def observe(event: Any) -> None:
         if isinstance(event, StepDone) and event.step == 2:
-            (tmp_path / "run" / plugin.FILE).unlink()
+            (tmp_path / "run" / FILE).unlink()
 
-    with caplog.at_level(logging.ERROR, "tunesmith.plugins"):
-        run = tunesmith.train(recipe(), observers=[observe])
+    run = tunesmith.train(recipe(), observers=[observe])
     assert run.manifest["status"] == "finished"
-    told = [record.message for record in caplog.records if "tensorboard" in record.message]
-    assert len([line for line in told if "tunesmith_step_done" in line]) == 1
+    (told,) = [record["message"] for record in run.metrics() if "tensorboard" in record.get("message", "")]
+    assert told.startswith(
+        "the tracker tensorboard/tensorboard failed and gets nothing from here on: FileNotFoundError: "
+    )
 
 
 def test_half_a_record_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    file = EventFile(tmp_path / plugin.FILE)
+    file = EventFile(tmp_path / FILE)
     file.begin()
     file.append(1, scalars({"loss": 1.0}))
     write, calls = os.write, []

@@ -45,6 +45,11 @@ recipes = st.fixed_dictionaries(
                 "max_steps": st.none() | st.integers(1, 10**30),
             }
         ),
+        "trackers": st.lists(texts | st.fixed_dictionaries({"name": texts, "project": texts})),
+        "plugins": st.dictionaries(
+            texts | st.sampled_from(["1", "on", "null", "a: b"]),
+            st.dictionaries(texts, st.none() | st.booleans() | texts | positive | st.lists(texts)),
+        ),
         "output": texts,
     }
 )

@@ -100,7 +100,7 @@ def test_unknown_keys_name_the_flag() -> None:
     assert "--set train.epoch=3: train.epoch: unknown key; did you mean 'epochs'?" in text
     assert "--set epochs=3: epochs: unknown key; it belongs under train:" in text
     assert (
-        "--set foo.bar=1: foo: unknown key; known here: task, model, method, objective, data, train, evaluate, output"
+        "--set foo.bar=1: foo: unknown key; known here: task, model, method, objective, data, train, evaluate, trackers, plugins, output"
         in text
     )
 

@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 def prepared(recipe):
     recipe = parse_recipe(recipe)
     with own_random_state(0, CPU):
-        return prepare(recipe, Single(recipe.train), get_registry())
+        return prepare(recipe, Single(recipe), get_registry())
 
 
 def classifier(folder, on, **changes):

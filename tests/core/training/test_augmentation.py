@@ -71,7 +71,7 @@ def recipe(place: Path, kind: str, augment: Any, *overrides: str, out: str = "ne
 def prepared(place: Path, kind: str, augment: Any, *overrides: str) -> Any:
     wanted = recipe(place, kind, augment, *overrides)
     with own_random_state(0, torch.device("cpu")):
-        return prepare(wanted, Single(wanted.train), get_registry())
+        return prepare(wanted, Single(wanted), get_registry())
 
 
 def shown(item: Any) -> tuple[bytes, ...]:

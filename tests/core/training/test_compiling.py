@@ -26,10 +26,11 @@ from tunesmith.training.checkpoint import Progress, load_checkpoint, save_checkp
 from tunesmith.training.compile_choice import REPAID, choose_compile, repeated_layers
 from tunesmith.training.compiling import compiled
 from tunesmith.training.feed import Feed
-from tunesmith.training.loop import Edges, Job, backward, run_steps
+from tunesmith.training.loop import Edges, Job, run_steps
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith.training.prepare import Work
 from tunesmith.training.randomness import own_random_state, random_tensors
+from tunesmith.training.resolve import with_values
 from tunesmith.training.strategy import Single
 
 CPU = torch.device("cpu")
@@ -98,7 +99,7 @@ def job(dropout=0.0, lengths=range(3, 15), epochs=2, **train):
     with own_random_state(0, CPU):
         model = Net(dropout)
     task, source = Regression(), ModelSource(name="net", kind="folder")
-    work = Work(recipe, Single(recipe.train), task, source, model, None, {"train": items}, task.collate, feed, {})
+    work = Work(recipe, Single(recipe), task, source, model, None, {"train": items}, task.collate, feed, {})
     return Job(work, make_optimizer(model, recipe.train), Progress())
 
 
@@ -117,7 +118,7 @@ def gradients(subject, step):
     subject.work.model.train()
     with own_random_state(5, CPU):
         parts = parts_of_step(subject.work, step)
-        loss = backward(subject, parts, torch.tensor(float(sum(part.targets for part in parts))))
+        loss = subject.backward(parts, torch.tensor(float(sum(part.targets for part in parts))))
     found = {name: parameter.grad for name, parameter in subject.work.model.named_parameters()}
     subject.optimizer.zero_grad()
     return {"loss": loss, **found}
@@ -277,7 +278,7 @@ def choice(wanted, *, model=None, precision="fp32", tokens=1000, strategy=None, 
     recipe = parse_recipe(
         {"task": "t", "model": "m", "data": {"train": "x"}, "train": {"compile": wanted}, "output": "o"} | changes
     )
-    strategy = strategy or Single(recipe.train.model_copy(update={"device": "cpu"}))
+    strategy = strategy or Single(with_values(recipe, "train", device="cpu"))
     return choose_compile(recipe, Plain(), model or Net(), strategy, precision=precision, tokens=tokens)
 
 

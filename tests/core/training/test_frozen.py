@@ -288,7 +288,7 @@ def test_test_rows_are_remembered_where_the_untrained_model_is_scored_on_them(be
     }
     wanted = parse_recipe(recipe)
     with own_random_state(0, torch.device("cpu")):
-        work = prepare(wanted, Single(wanted.train), get_registry())
+        work = prepare(wanted, Single(wanted), get_registry())
     assert "input_ids" not in work.items["train"][0].features
     assert ("input_ids" in work.items["test"][0].features) is not before
     run = tunesmith.train(wanted)

@@ -72,7 +72,7 @@ def job(accumulate=1, rows=12, **train):
         seed=0,
     )
     splits = Splits([Example(Origin("rows.csv", row + 2)) for row in range(rows)], [], [], (), ())
-    strategy = Single(section)
+    strategy = Single(wanted)
     task = Regression()
     work = Work(wanted, strategy, task, SOURCE, model, splits, {"train": items}, task.collate, feed, {})
     return Job(work, make_optimizer(model, section), Progress())

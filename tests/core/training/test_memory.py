@@ -23,7 +23,7 @@ from tunesmith.training.strategy import Single
 def prepared(recipe):
     recipe = parse_recipe(recipe)
     with own_random_state(0, torch.device("cpu")):
-        return prepare(recipe, Single(recipe.train), get_registry())
+        return prepare(recipe, Single(recipe), get_registry())
 
 
 def texts(folder, lengths=(3, 5, 10, 20, 33, 60, 61, 90)):

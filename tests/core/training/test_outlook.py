@@ -13,9 +13,10 @@ from tunesmith.errors import OutOfMemoryError, TooLargeError
 from tunesmith.machine.memory import Room
 from tunesmith.runs import Run
 from tunesmith.testing import tiny_bert
-from tunesmith.training import job, loop, outlook
+from tunesmith.training import job, outlook
 from tunesmith.training.memory import Memory
 from tunesmith.training.outlook import Outlook, Remedy, memory_explained, refuse_too_large, short_of_memory
+from tunesmith.training.strategy import Single
 
 MB = 10**6
 MEMORY = Memory(
@@ -117,7 +118,7 @@ def test_looking_ahead_changes_no_weight(recipe, tmp_path, monkeypatch):
     ids=["cpu", "python", "cuda"],
 )
 def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
-    inner, calls = loop.backward, []
+    inner, calls = Single.backward, []
 
     def backward(*args):
         calls.append(1)
@@ -125,7 +126,7 @@ def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
             raise failure
         return inner(*args)
 
-    monkeypatch.setattr(loop, "backward", backward)
+    monkeypatch.setattr(Single, "backward", backward)
     with pytest.raises(OutOfMemoryError) as caught:
         tunesmith.train(recipe)
     text = str(caught.value)
@@ -139,7 +140,7 @@ def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
     run = Run.open(tmp_path / "run")
     assert run.manifest["status"] == "failed"
     assert "the memory is used up" in run.manifest["error"]
-    monkeypatch.setattr(loop, "backward", inner)
+    monkeypatch.setattr(Single, "backward", inner)
     assert tunesmith.train(resume=run.path).manifest["status"] == "finished"  # the checkpoint of step 2 is whole
 
 

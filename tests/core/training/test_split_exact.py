@@ -108,7 +108,7 @@ def work(request, place):
         }
     )
     with own_random_state(0, torch.device("cpu")):
-        return prepare(recipe, Single(recipe.train), get_registry())
+        return prepare(recipe, Single(recipe), get_registry())
 
 
 def loss_and_gradient(work, parts):

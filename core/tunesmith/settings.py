@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""Settings of a machine, a person and a project: ``tunesmith.toml``.
+
+Read from ``/etc/tunesmith/tunesmith.toml``, from the person's configuration folder, and from the nearest
+``tunesmith.toml`` at or above the working directory. What one requires no other can take back: the lists add up.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunesmith.errors import SettingsError
+
+__all__ = ["FILE", "REQUIRED", "Required", "config_folder", "required_plugins", "settings_files"]
+
+FILE = "tunesmith.toml"
+REQUIRED = "TUNESMITH_REQUIRED_PLUGINS"
+"""Environment variable: plugins without which nothing is done, separated by ``;``, e.g. ``audit>=1.2,<2; privacy``."""
+
+_SYSTEM = Path("/etc/tunesmith")
+_KEYS = ("required_plugins",)
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A plugin that has to be there.
+
+    Attributes:
+        text: as it was written: ``audit``, ``audit>=1.2``.
+        source: where: a file, or the environment variable.
+    """
+
+    text: str
+    source: str
+
+
+def config_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """The person's own folder for settings of tunesmith; it need not exist.
+
+    ``$XDG_CONFIG_HOME/tunesmith``, by default ``~/.config/tunesmith``; on Windows ``%APPDATA%\\tunesmith``.
+    """
+    environ = os.environ if environ is None else environ
+    named = environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
+    return (Path(named) if named else Path.home() / ".config") / "tunesmith"
+
+
+def settings_files(environ: Mapping[str, str] | None = None, *, start: Path | None = None) -> list[Path]:
+    """The files that are there: the machine's, the person's, the project's."""
+    found = [_SYSTEM / FILE, config_folder(environ) / FILE]
+    here = (start or Path.cwd()).resolve()
+    project = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+    return [path for path in dict.fromkeys([*found, *([project] if project else [])]) if path.is_file()]
+
+
+def required_plugins(environ: Mapping[str, str] | None = None, *, start: Path | None = None) -> list[Required]:
+    """The plugins without which nothing is done, from all settings together.
+
+    Raises:
+        SettingsError: a file cannot be read, is no TOML, has a key that nobody reads, or names no plugins. A file that
+            may have required something must not be passed over.
+    """
+    environ = os.environ if environ is None else environ
+    found = [Required(text.strip(), REQUIRED) for text in environ.get(REQUIRED, "").split(";") if text.strip()]
+    for path in settings_files(environ, start=start):
+        found += [Required(text, str(path)) for text in _read(path)]
+    return list(dict.fromkeys(found))
+
+
+def _read(path: Path) -> list[str]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        settings = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the settings {path} cannot be read: {error}", expected="a TOML file", fix="correct it, or remove it"
+        ) from error
+    unknown = [key for key in settings if key not in _KEYS]
+    if unknown:
+        raise SettingsError(
+            f"the settings {path} have a key that nobody reads",
+            given=", ".join(unknown),
+            expected=", ".join(_KEYS),
+            fix="correct it, or leave it out",
+        )
+    names = settings.get("required_plugins", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise SettingsError(
+            f"required_plugins of {path} is no list of plugins",
+            given=repr(names),
+            expected='a list of names, with versions where they matter: ["audit>=1.2"]',
+            fix="correct it",
+        )
+    return [name.strip() for name in names]

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tunesmith import settings
+from tunesmith._plugins import Host, authorize
+from tunesmith._plugins.authorize import unmet
+from tunesmith.errors import DeniedError, SettingsError
+from tunesmith.plugin import Action
+from tunesmith.settings import Required, config_folder, required_plugins, settings_files
+
+TRAIN = Action(name="train", subject="runs/x")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with nothing set: folders `etc`, `home` and `project`, in which the process works."""
+    for name in ("etc", "home", "project/deep/er"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setattr(settings, "_SYSTEM", tmp_path / "etc")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TUNESMITH_REQUIRED_PLUGINS", raising=False)
+    monkeypatch.chdir(tmp_path / "project/deep/er")
+    return tmp_path
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_without_settings_nothing_is_required(machine: Path) -> None:
+    assert settings_files() == []
+    assert required_plugins() == []
+
+
+def test_what_one_file_requires_no_other_takes_back(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = write(machine / "etc/tunesmith.toml", 'required_plugins = ["audit>=1.2"]')
+    person = write(machine / "home/tunesmith/tunesmith.toml", "required_plugins = []")
+    project = write(machine / "project/tunesmith.toml", 'required_plugins = ["privacy", "audit"]')
+    write(machine / "tunesmith.toml", 'required_plugins = ["far"]')  # above the nearest
+    monkeypatch.setenv("TUNESMITH_REQUIRED_PLUGINS", " seal>=2,<3 ;")
+    assert settings_files() == [system, person, project]
+    assert required_plugins() == [
+        Required("seal>=2,<3", "TUNESMITH_REQUIRED_PLUGINS"),
+        Required("audit>=1.2", str(system)),
+        Required("privacy", str(project)),
+        Required("audit", str(project)),
+    ]
+
+
+def test_where_a_person_keeps_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config_folder({"XDG_CONFIG_HOME": "/x"}) == Path("/x/tunesmith")
+    monkeypatch.setattr(Path, "home", lambda: Path("/h"))
+    assert config_folder({}) == Path("/h/.config/tunesmith")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("required_plugins = [", ["cannot be read", "correct it, or remove it"]),
+        ("require_plugins = ['a']", ["a key that nobody reads", "given:    require_plugins", "required_plugins"]),
+        ("required_plugins = 'audit'", ["is no list of plugins", "given:    'audit'", '["audit>=1.2"]']),
+        ("required_plugins = [1]", ["is no list of plugins", "given:    [1]"]),
+        ("required_plugins = ['']", ["is no list of plugins"]),
+    ],
+)
+def test_settings_that_may_have_required_something_are_never_passed_over(
+    machine: Path, text: str, words: list[str]
+) -> None:
+    path = write(machine / "project/tunesmith.toml", text)
+    with pytest.raises(SettingsError) as caught:
+        authorize(TRAIN, Host([], environ={}))
+    for word in [str(path), *words]:
+        assert word in str(caught.value)
+
+
+def test_settings_that_are_no_text_are_an_error_too(machine: Path) -> None:
+    (machine / "project/tunesmith.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        required_plugins()
+
+
+@pytest.mark.parametrize(
+    ("required", "status", "version", "reason"),
+    [
+        ("demo", "ok", "1.0", ""),
+        ("demo>=1,<2", "ok", "1.0", ""),
+        ("demo>=1", "ok", "1.1.dev3", ""),
+        ("demo>=2", "ok", "1.0", "the plugin 'demo' is there in version 1.0"),
+        ("demo>=2", "ok", "", "the plugin 'demo' is there in version unknown"),
+        ("demo", "broken", "1.0", "the plugin 'demo' is broken: no reason"),
+        ("demo", "disabled", "1.0", "the plugin 'demo' is disabled: no reason"),
+        ("demo", "incompatible", "1.0", "the plugin 'demo' is incompatible: no reason"),
+        ("other", "ok", "1.0", "the plugin 'other' is not installed"),
+    ],
+)
+def test_what_is_wrong_with_a_required_plugin(
+    candidate: object, required: str, status: str, version: str, reason: str
+) -> None:
+    from dataclasses import replace
+
+    record = replace(candidate().record(status, "no reason" if status != "ok" else ""), version=version)  # type: ignore[operator]
+    found = unmet([record], [Required(required, "here")])
+    assert [text for _, text in found] == ([reason] if reason else [])
+
+
+def test_a_plugin_that_is_required_in_no_language(machine: Path) -> None:
+    write(machine / "project/tunesmith.toml", "required_plugins = ['audit >= ']")
+    with pytest.raises(SettingsError) as caught:
+        authorize(TRAIN, Host([], environ={}))
+    assert "given:    'audit >=', in " in str(caught.value)
+    assert "e.g. audit>=1.2" in str(caught.value)
+
+
+def test_switching_a_required_plugin_off_fails_closed(candidate: object, machine: Path) -> None:
+    write(machine / "etc/tunesmith.toml", "required_plugins = ['demo']")
+    demo = candidate()  # type: ignore[operator]
+    authorize(TRAIN, Host([demo], environ={}))
+    with pytest.raises(DeniedError) as caught:
+        authorize(TRAIN, Host([demo], environ={"TUNESMITH_PLUGINS": ""}))
+    assert "the plugin 'demo' is disabled: TUNESMITH_PLUGINS does not name it" in str(caught.value)
+    assert f"as {machine / 'etc/tunesmith.toml'} requires" in str(caught.value)
