@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -46,6 +47,9 @@ def root(
     ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    no_plugins: Annotated[
+        bool, typer.Option("--no-plugins", help="Load nothing but the built-ins; before a command only.")
+    ] = False,
 ) -> None:
     """Fine-tune open models on your own data, see what came out, use it."""
     if ctx.invoked_subcommand is None:
@@ -60,8 +64,10 @@ def main(args: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not end a job
     settings = Settings()
+    args = list(sys.argv[1:] if args is None else args)
     try:
-        return _run(list(sys.argv[1:] if args is None else args), settings)
+        with _without_plugins(args):
+            return _run(args, settings)
     except StoppedError as error:
         return _fail(str(error), error, settings)
     except TunesmithError as error:
@@ -79,6 +85,27 @@ def main(args: Sequence[str] | None = None) -> int:
             _let_go_of_stdout()
             return _fail(_no_room(error), OutputError(str(error)), settings)
         return _fail(_bug(error), error, settings)
+
+
+@contextlib.contextmanager
+def _without_plugins(args: Sequence[str]) -> Iterator[None]:
+    """Do what ``--no-plugins`` says, in the processes that this one starts too.
+
+    Not when the option is parsed: ``tunesmith --help --no-plugins`` has loaded the plugins by then.
+    """
+    before_command = itertools.takewhile(lambda arg: arg.startswith("-"), args)
+    if "--no-plugins" not in before_command:
+        yield
+        return
+    name, was = "TUNESMITH_PLUGINS", os.environ.get("TUNESMITH_PLUGINS")
+    os.environ[name] = ""
+    try:
+        yield
+    finally:
+        if was is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = was
 
 
 def _open_closed_streams() -> None:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from tunesmith._plugins import Provided
 
-__all__ = ["BUILT_IN", "PipeClosedError", "RootGroup", "broken_plugins"]
+__all__ = ["BUILT_IN", "PipeClosedError", "RootGroup", "broken_plugins", "slow_plugins"]
 
 MAKE, USE, LOOK = "Make", "Use", "Look up"
+SLOW = 0.5
+"""Seconds of import from which `--help` names a plugin: then starting feels slow, and this is why."""
 
 
 def _built_in(name: str, panel: str, summary: str, module: str | None = None) -> CommandSpec:
@@ -58,9 +60,12 @@ BUILT_IN: dict[str, CommandSpec] = {
         _built_in("readers", LOOK, "File formats that can be read", "catalog"),
         _built_in("metrics", LOOK, "Figures of generated answers", "catalog"),
         _built_in("augmentations", LOOK, "Random changes of training rows", "catalog"),
+        _built_in("objectives", LOOK, "What a task may minimize", "catalog"),
+        _built_in("transforms", LOOK, "Changes of rows before a task reads them", "catalog"),
+        _built_in("trackers", LOOK, "Where figures go beside the run folder", "catalog"),
         _built_in("exporters", LOOK, "Forms in which a model leaves", "catalog"),
         _built_in("cache", LOOK, "What is kept so that it need not be computed again"),
-        _built_in("plugins", LOOK, "What is installed, and what is wrong with it"),
+        _built_in("plugins", LOOK, "What is installed, what is wrong with it, and how to change it"),
         _built_in("doctor", LOOK, "Check this machine and this installation"),
     )
 }
@@ -134,6 +139,10 @@ class RootGroup(TyperGroup):
         if broken:
             with formatter.section("Not usable"):
                 formatter.write_dl([(name.ljust(width), reason) for name, reason in broken.items()])
+        slow = slow_plugins()
+        if slow:
+            with formatter.section("Slow to start"):
+                formatter.write_dl([(name.ljust(width), reason) for name, reason in slow.items()])
 
 
 def _as_command(app: Any, name: str) -> Command:
@@ -176,9 +185,37 @@ def _plugin_command(name: str) -> Command:
             f"the command {name!r} is not usable",
             given=f"its target is a {type(app).__name__}",
             expected="a typer.Typer",
-            fix="tell the authors of the plugin; `tunesmith plugins list` says which it is",
+            fix=_see_doctor(name),
         )
-    return _as_command(app, name.rpartition("/")[2])
+    try:
+        return _as_command(app, name.rpartition("/")[2])
+    except Exception as error:  # an app without commands, or with a function that typer cannot read
+        raise PluginError(
+            f"the command {name!r} is not usable: {type(error).__name__}: {error}",
+            given="its typer.Typer",
+            expected="an app with a command",
+            fix=_see_doctor(name),
+        ) from error
+
+
+def _see_doctor(name: str) -> list[str]:
+    plugin = _plugin_commands()[name].plugin if name in _plugin_commands() else name.partition("/")[0]
+    return [f"see `tunesmith plugins doctor {plugin}`", "then update the plugin, or tell its authors"]
+
+
+def slow_plugins() -> dict[str, str]:
+    """Plugins that every start of the program waits for, with what to do in one line."""
+    from tunesmith._plugins import get_host
+
+    try:
+        records = get_host().records
+    except TunesmithError:
+        return {}
+    return {
+        record.name: f"took {record.seconds:.1f} s to import; see `tunesmith plugins doctor {record.name}`"
+        for record in records
+        if record.seconds > SLOW
+    }
 
 
 def broken_plugins() -> dict[str, str]:

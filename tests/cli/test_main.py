@@ -165,10 +165,10 @@ def test_characters_the_terminal_lacks_do_not_end_the_program() -> None:
 
 
 def test_completion_names_commands() -> None:
-    environ = {**os.environ, "_TUNESMITH_COMPLETE": "complete_bash", "COMP_WORDS": "tunesmith tr", "COMP_CWORD": "1"}
+    environ = {**os.environ, "_TUNESMITH_COMPLETE": "complete_bash", "COMP_WORDS": "tunesmith tra", "COMP_CWORD": "1"}
     command = [sys.executable, "-m", "tunesmith_cli"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ)
-    assert done.stdout.split() == ["train"]
+    assert done.stdout.split() == ["train", "transforms", "trackers"]
 
 
 def test_the_entry_point_of_the_wheel_is_this_main(root: Path) -> None:

@@ -20,6 +20,7 @@ def tunesmith_commands():
         CommandSpec(name="label", summary="Label rows by hand", target="good_cli:app"),
         CommandSpec(name="wreck", summary="Does not import", target="no_such_module:app"),
         CommandSpec(name="odd", summary="Is no app", target="good_cli:number"),
+        CommandSpec(name="bare", summary="Has no command", target="good_cli:empty"),
         CommandSpec(name="train", summary="Has the name of a built-in", target="good_cli:app"),
     ]
 """
@@ -28,6 +29,7 @@ import typer
 
 app = typer.Typer()
 number = 3
+empty = typer.Typer()
 
 @app.command()
 def label(file: str, times: int = 1) -> None:
@@ -51,8 +53,8 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tunesmith(site: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(site), "TUNESMITH_PLUGINS": "good,bad"}
+def tunesmith(site: Path, *args: str, limit: str = "good,bad") -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(site), "TUNESMITH_PLUGINS": limit}
     command = [sys.executable, "-m", "tunesmith_cli", *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ)
 
@@ -78,6 +80,14 @@ def test_the_help_of_a_plugin_command_offers_no_completion_of_its_own(site: Path
     assert "install-completion" not in tunesmith(site, "label", "--help").stdout
 
 
+def test_the_help_of_a_command_that_does_not_import_says_why_and_what_to_do(site: Path) -> None:
+    done = tunesmith(site, "wreck", "--help")
+    assert done.returncode == 2
+    for words in ("ModuleNotFoundError: No module named 'no_such_module'", "`tunesmith plugins doctor good`"):
+        assert words in done.stderr
+    assert tunesmith(site, "label", "x").returncode == 0
+
+
 def test_a_command_that_does_not_import_is_explained(site: Path) -> None:
     done = tunesmith(site, "wreck")
     assert done.returncode == 2
@@ -92,6 +102,38 @@ def test_a_target_that_is_no_app_is_explained(site: Path) -> None:
     assert done.returncode == 2
     assert "its target is a int" in done.stderr
     assert "expected: a typer.Typer" in done.stderr
+    assert "see `tunesmith plugins doctor good`" in done.stderr
+
+
+def test_an_app_without_commands_is_the_plugins_fault_and_not_ours(site: Path) -> None:
+    done = tunesmith(site, "bare")
+    assert done.returncode == 2
+    assert "the command 'bare' is not usable: RuntimeError" in done.stderr
+    assert "this is a bug" not in done.stderr
+
+
+def test_a_plugin_that_takes_long_is_named_in_the_help(site: Path) -> None:
+    install(site, "slow", slow_plugin="import time\ntime.sleep(0.6)")
+    done = tunesmith(site, "--help", limit="slow")
+    assert done.returncode == 0
+    told = " ".join(done.stdout.split("Slow to start:")[1].split())
+    assert re.fullmatch(r"slow took \d\.\d s to import; see `tunesmith plugins doctor slow`", told)
+
+
+@pytest.mark.parametrize("order", [("--no-plugins", "--help"), ("--help", "--no-plugins")])
+def test_no_plugins_loads_none(site: Path, order: tuple[str, str]) -> None:
+    done = tunesmith(site, *order)
+    assert done.returncode == 0
+    assert "Label rows by hand" not in done.stdout
+    assert "Not usable" not in done.stdout
+
+
+def test_no_plugins_holds_for_the_processes_a_command_starts(site: Path) -> None:
+    """`plugins list` looks in a process of its own; there they are, and none was loaded."""
+    done = tunesmith(site, "--no-plugins", "plugins", "list", "--json")
+    records = {record["name"]: record for record in json.loads(done.stdout)}
+    assert (records["bad"]["status"], records["good"]["status"]) == ("disabled", "disabled")
+    assert records["tunesmith"]["status"] == "ok"
 
 
 def test_a_built_in_cannot_be_shadowed(site: Path) -> None:
@@ -115,20 +157,14 @@ def test_plugins_list_tells_states_and_reasons(site: Path) -> None:
     done = tunesmith(site, "plugins", "list")
     assert done.returncode == 0
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "good good 1.0 ok 4 commands" in lines
+    assert "good good 1.0 ok 5 commands" in lines
     assert "bad bad 1.0 broken" in lines
     assert "bad: importing bad_plugin failed: RuntimeError: half installed" in lines
     records = {record["name"]: record for record in json.loads(tunesmith(site, "plugins", "list", "--json").stdout)}
     assert records["good"]["status"] == "ok"
-    assert records["good"]["provides"]["command"] == ["label", "wreck", "odd", "train"]
+    assert records["good"]["provides"]["command"] == ["label", "wreck", "odd", "bare", "train"]
     assert records["bad"]["status"] == "broken"
     assert "half installed" in records["bad"]["reason"]
-
-
-def test_plugins_list_check_imports_what_the_plugins_provide(site: Path) -> None:
-    done = tunesmith(site, "plugins", "list", "--check")
-    assert done.returncode == 2
-    assert "good: command wreck (no_such_module:app): ModuleNotFoundError" in done.stdout
 
 
 def test_lists_say_that_a_broken_plugin_may_be_missing_from_them(site: Path) -> None:

@@ -14,7 +14,7 @@ from tunesmith_cli.root import BUILT_IN
 
 GLOBAL = {"--debug"}
 TREE: dict[str, set[str]] = {
-    "": {"--version", "--quiet", "-q", "--debug"},
+    "": {"--version", "--quiet", "-q", "--debug", "--no-plugins"},
     "quickstart": {"--out", "--quiet", "-q", "--json"},
     "plan": {"RECIPE", "--set", "--no-steps", "--samples", "--quiet", "-q", "--json"},
     "train": {"RECIPE", "--set", "--resume", "--task", "--model", "--train", "--test", "--validation", "--text"}
@@ -68,13 +68,25 @@ TREE: dict[str, set[str]] = {
     "metrics list": {"--json"},
     "augmentations": set(),
     "augmentations list": {"--json"},
+    "objectives": set(),
+    "objectives list": {"--json"},
+    "transforms": set(),
+    "transforms list": {"--json"},
+    "trackers": set(),
+    "trackers list": {"--json"},
     "exporters": set(),
     "exporters list": {"--json"},
     "cache": set(),
     "cache list": {"--json"},
     "cache clear": {"--older-than", "--json"},
     "plugins": set(),
-    "plugins list": {"--check", "--json"},
+    "plugins list": {"--json"},
+    "plugins show": {"NAME", "--json"},
+    "plugins doctor": {"NAME", "--timeout", "--quiet", "-q", "--json"},
+    "plugins new": {"NAME", "--with", "--out", "--quiet", "-q", "--json"},
+    "plugins add": {"PACKAGE...", "--yes", "-y", "--quiet", "-q", "--json"},
+    "plugins remove": {"PLUGIN...", "--yes", "-y", "--quiet", "-q", "--json"},
+    "plugins restore": {"--from", "--yes", "-y", "--quiet", "-q", "--json"},
     "doctor": {"--json"},
 }
 

@@ -14,7 +14,18 @@ from tunesmith_cli.settings import Debug, Json, Settings
 if TYPE_CHECKING:
     from tunesmith._plugins import Provided
 
-__all__ = ["augmentations", "datasets", "exporters", "metrics", "models", "readers", "tasks"]
+__all__ = [
+    "augmentations",
+    "datasets",
+    "exporters",
+    "metrics",
+    "models",
+    "objectives",
+    "readers",
+    "tasks",
+    "trackers",
+    "transforms",
+]
 
 
 def _catalog(
@@ -110,6 +121,11 @@ metrics = _catalog(
 augmentations = _catalog(
     "augmentation", "Random changes of training rows (data.augment).", {"changes": lambda spec: spec.changes}
 )
+objectives = _catalog(
+    "objective", "What a task may minimize (objective).", {"tasks": lambda spec: ", ".join(spec.tasks)}
+)
+transforms = _catalog("transform", "Changes of rows before a task reads them (data.transform).", {})
+trackers = _catalog("tracker", "Where the figures of a run go beside its folder (trackers).", {})
 exporters = _catalog(
     "exporter",
     "Forms in which a model leaves (`tunesmith export --to`).",

@@ -1,18 +1,22 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""`tunesmith plugins list`: what is installed, whether it works, and why not."""
+"""`tunesmith plugins …`: what is installed, what is wrong with it, and how to change it.
+
+Nothing here loads a plugin in this process: the commands that find out what is wrong must not go down with it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tunesmith_cli.settings import Debug, Json, Settings
+from tunesmith_cli.commands.plugins_installing import add, remove, restore
+from tunesmith_cli.commands.plugins_new import new
+from tunesmith_cli.settings import Debug, Json, Quiet, Settings
 
 if TYPE_CHECKING:
     from tunesmith._plugins import PluginRecord
-    from tunesmith_cli.screen import Screen
 
 __all__ = ["app"]
 
@@ -21,88 +25,144 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.callback(invoke_without_command=True)
 def plugins(ctx: typer.Context) -> None:
-    """What is installed, and what is wrong with it."""
+    """What is installed, what is wrong with it, and how to change it."""
     if ctx.invoked_subcommand is None:
-        _show(ctx, check=False)
+        _list(ctx)
 
 
 @app.command("list")
-def list_(
-    ctx: typer.Context,
-    check: Annotated[
-        bool, typer.Option("--check", help="Also import everything the plugins provide. Failing ones: exit code 2.")
-    ] = False,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+def list_(ctx: typer.Context, json: Json = False, debug: Debug = False) -> None:
     """Every plugin, its state, and the reason where it cannot be used."""
-    _show(ctx, check=check)
+    _list(ctx)
 
 
-def _show(ctx: typer.Context, *, check: bool) -> None:
-    from tunesmith._plugins import get_host
+def _list(ctx: typer.Context) -> None:
+    # From metadata alone it could be said what is installed, but not what people come here for: whether it works, and
+    # what it provides. So the plugins are loaded, in a process that may end or hang.
+    from tunesmith._plugins.doctor import SLOW
+    from tunesmith._plugins.examine import look
     from tunesmith_cli.screen import Screen
 
     settings = ctx.find_object(Settings) or Settings()
     screen = Screen(settings)
-    records = get_host().records
-    failures = _check() if check else {}
+    records = [seen.record for seen in look()]
     if settings.json:
-        screen.json([_facts(record, failures.get(record.name, [])) for record in records])
+        screen.json([facts(record) for record in records])
+        return
+    rows = [[one.name, one.distribution, one.version, one.status, _counts(one)] for one in records]
+    screen.table(["plugin", "distribution", "version", "status", "provides"], rows)
+    for record in records:
+        if record.reason:
+            screen.result(f"\n{record.name}: {record.reason}")
+        if settings.debug and record.traceback:
+            screen.result(record.traceback.rstrip())
+        if record.seconds > SLOW:
+            screen.result(f"\n{record.name}: every command waits {record.seconds:.1f} s for it")
+    if any(record.status not in ("ok", "disabled") or record.seconds > SLOW for record in records):
+        screen.note("\n`tunesmith plugins doctor NAME` says what to do")
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin, or the package it came with.")],
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Everything that is known of one plugin."""
+    from tunesmith._plugins.examine import examine
+    from tunesmith._plugins.known import plugin_names
+    from tunesmith_cli.plugins_view import details, show_details
+    from tunesmith_cli.screen import Screen
+
+    screen = Screen(ctx.find_object(Settings) or Settings())
+    # One name may be that of two distributions, and one distribution may have two plugins.
+    found = [details(seen) for seen in examine(plugin_names(name))]
+    if screen.settings.json:
+        screen.json(found)
+        return
+    for at, one in enumerate(found):
+        if at:
+            screen.result()
+        show_details(screen, one)
+
+
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A plugin, or the package it came with.  [default: all]", show_default=False
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="How long one plugin may take.")
+    ] = 60.0,
+    quiet: Quiet = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Import everything plugins provide, and say what is wrong and what to do. Exit code 2: something is not usable."""
+    from tunesmith._plugins.doctor import check_required, check_up
+    from tunesmith._plugins.known import plugin_names
+    from tunesmith_cli.plugins_view import checkup_facts, finding_facts, show_checkups
+    from tunesmith_cli.root import BUILT_IN
+    from tunesmith_cli.screen import Screen
+
+    screen = Screen(ctx.find_object(Settings) or Settings())
+    checkups = check_up(
+        None if name is None else plugin_names(name),
+        timeout=timeout,
+        commands=BUILT_IN,
+        seen=lambda done: screen.note(f"examined {done}"),
+    )
+    required = check_required([one.seen.record for one in checkups]) if name is None else []
+    ok = all(one.ok for one in checkups) and not any(finding.broken for finding in required)
+    if screen.settings.json:
+        screen.json(
+            {
+                "ok": ok,
+                "plugins": [checkup_facts(one) for one in checkups],
+                "settings": [finding_facts(one) for one in required],
+            }
+        )
     else:
-        _table(screen, records, failures, settings)
-    if any(failures.values()):
+        show_checkups(screen, checkups, required)
+    if not ok:
         raise typer.Exit(2)
 
 
-def _table(
-    screen: Screen, records: tuple[PluginRecord, ...], failures: dict[str, list[str]], settings: Settings
-) -> None:
-    rows = []
-    for record in records:
-        provides = ", ".join(_counted(kind, len(names)) for kind, names in record.provides.items())
-        status = "broken" if failures.get(record.name) else record.status
-        rows.append([record.name, f"{record.distribution} {record.version}".strip(), status, provides])
-    screen.table(["plugin", "distribution", "status", "provides"], rows)
-    for record in records:
-        reasons = [record.reason] if record.reason else []
-        reasons += failures.get(record.name, [])
-        if settings.debug and record.traceback:
-            reasons.append(record.traceback.rstrip())
-        for reason in reasons:
-            screen.result(f"\n{record.name}: {reason}")
+app.command()(new)
+app.command()(add)
+app.command()(remove)
+app.command()(restore)
+
+
+def facts(record: PluginRecord) -> dict[str, Any]:
+    """A plugin, as ``list --json`` says it; nothing is taken out of this shape again."""
+    return {
+        "name": record.name,
+        "distribution": record.distribution,
+        "version": record.version,
+        "status": record.status,
+        "reason": record.reason,
+        "provides": record.provides,
+        "observes": record.observes,
+        "gate": record.gate,
+        "seconds": record.seconds,
+    }
+
+
+def _counts(record: PluginRecord) -> str:
+    parts = [_counted(kind.replace("_", " "), len(names)) for kind, names in record.provides.items()]
+    if record.observes:
+        parts.append("observes")
+    if record.gate:
+        parts.append("gate")
+    return ", ".join(parts)
 
 
 def _counted(kind: str, number: int) -> str:
     plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
     return f"{number} {kind if number == 1 else plural}"
-
-
-def _facts(record: PluginRecord, failures: list[str]) -> dict[str, object]:
-    return {
-        "name": record.name,
-        "distribution": record.distribution,
-        "version": record.version,
-        "status": "broken" if failures else record.status,
-        "reason": "; ".join(filter(None, [record.reason, *failures])),
-        "provides": record.provides,
-        "observes": record.observes,
-    }
-
-
-def _check() -> dict[str, list[str]]:
-    """Import every target, in processes of their own; the failures by plugin."""
-    from tunesmith._plugins import get_host
-    from tunesmith._plugins.doctor import check_plugin_targets
-    from tunesmith._plugins.kinds import KINDS
-
-    host = get_host()
-    provided = [one for kind in KINDS for one in host.specs(kind)]
-    failures: dict[str, list[str]] = {}
-    for plugin in dict.fromkeys(one.plugin for one in provided):
-        for check in check_plugin_targets([one for one in provided if one.plugin == plugin]):
-            if not check.ok:
-                said = f"\n{check.traceback.rstrip()}" if check.traceback else ""
-                what = f"{check.provided.spec.kind} {check.provided.spec.name} ({check.provided.spec.target})"
-                failures.setdefault(plugin, []).append(f"{what}: {check.reason}{said}")
-    return failures

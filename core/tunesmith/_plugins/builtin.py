@@ -13,6 +13,7 @@ from tunesmith.plugin import (
     ExporterSpec,
     MetricSpec,
     ModelSpec,
+    ObjectiveSpec,
     ReaderSpec,
     StrategySpec,
     TaskSpec,
@@ -277,5 +278,55 @@ def tunesmith_exporters() -> Iterable[ExporterSpec]:
             target="tunesmith.export.onnx_file:Onnx",
             tasks=("text-classification", "token-classification", "embedding", "image-classification"),
             quantize=("int8",),
+        ),
+    ]
+
+
+@hookimpl
+def tunesmith_objectives() -> Iterable[ObjectiveSpec]:
+    """What is minimized."""
+    classifying = ("text-classification", "image-classification", "tabular-classification")
+    return [
+        ObjectiveSpec(
+            name="cross-entropy",
+            summary="The true label is to be likely; the default",
+            target="tunesmith.tasks.classification_losses:CrossEntropy",
+            tasks=classifying,
+        ),
+        ObjectiveSpec(
+            name="focal",
+            summary="As cross-entropy, with less weight on rows that are sure already",
+            target="tunesmith.tasks.classification_losses:Focal",
+            tasks=classifying,
+        ),
+        ObjectiveSpec(
+            name="contrastive",
+            summary="Find the text that belongs to each among all texts of the step",
+            target="tunesmith.tasks.embedding_losses:Contrastive",
+            tasks=("embedding",),
+        ),
+        ObjectiveSpec(
+            name="dpo",
+            summary="Chosen before rejected, compared with the model before training; the default",
+            target="tunesmith.tasks.preference_losses:Dpo",
+            tasks=("preference",),
+        ),
+        ObjectiveSpec(
+            name="ipo",
+            summary="Chosen before rejected by a fixed distance: for pairs with little noise",
+            target="tunesmith.tasks.preference_losses:Ipo",
+            tasks=("preference",),
+        ),
+        ObjectiveSpec(
+            name="orpo",
+            summary="Learn the chosen answer and avoid the rejected one, without a reference",
+            target="tunesmith.tasks.preference_losses:Orpo",
+            tasks=("preference",),
+        ),
+        ObjectiveSpec(
+            name="kto",
+            summary="Answers that are good or bad by themselves",
+            target="tunesmith.tasks.preference_losses:Kto",
+            tasks=("preference",),
         ),
     ]

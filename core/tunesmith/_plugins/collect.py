@@ -9,12 +9,18 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pluggy
 
+from tunesmith._deprecated import OLD_HOOKS
 from tunesmith._plugins.discover import Candidate
 from tunesmith._plugins.kinds import HOOKS, PROVIDE
 from tunesmith.plugin import PROJECT, Hooks, RecipeSectionSpec, Spec
+
+if TYPE_CHECKING:
+    from pluggy import HookimplOpts
 
 __all__ = ["Enrolled", "Refused", "ask", "enroll", "failure", "short"]
 
@@ -41,12 +47,36 @@ class Enrolled:
     Attributes:
         name: of its entry point.
         hooks: the names of the hooks it implements.
-        callers: one for every hook, through pluggy.
+        callers: one for each of them, through pluggy.
     """
 
     name: str
     hooks: frozenset[str]
     callers: pluggy.HookRelay
+
+
+class _Manager(pluggy.PluginManager):
+    """As pluggy's, but it knows the old names of hooks, and does not look at ``__doc__`` and its like, which are most
+    of what a module has."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
+        options = None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+        old = options and OLD_HOOKS.get(options.get("specname") or name)
+        if not options or not old:
+            return options
+        # Under both names it serves two versions of tunesmith, and this one needs the new name only.
+        return None if hasattr(plugin, old[0]) else {**options, "specname": old[0]}
+
+
+class _Specifications(ModuleType):
+    """Those of some hooks. With all of them, each plugin would cost 2 ms more at every start."""
+
+    def __init__(self, hooks: Iterable[str]) -> None:
+        super().__init__(Hooks.__module__)
+        vars(self).update({hook: getattr(Hooks, hook) for hook in hooks})
+
+    def __dir__(self) -> list[str]:
+        return [name for name in vars(self) if not name.startswith("__")]
 
 
 def enroll(candidate: Candidate) -> Enrolled:
@@ -64,10 +94,11 @@ def enroll(candidate: Candidate) -> Enrolled:
         raise _refused(f"importing {candidate.target} failed", error) from error
     if plugin is None:
         raise Refused(f"the entry point {candidate.target} holds None, expected a module or an object with hooks")
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Hooks)
+    manager = _Manager(PROJECT)
     try:
-        hooks = _implemented(manager, plugin)
+        hooks = _implemented(manager, plugin, candidate.name)
+        if hooks:
+            manager.add_hookspecs(_Specifications(hooks))
         manager.register(plugin, name=candidate.name)
     except Refused:
         raise
@@ -97,13 +128,16 @@ def ask(plugin: Enrolled) -> list[Spec]:
     return specs
 
 
-def _implemented(manager: pluggy.PluginManager, plugin: object) -> frozenset[str]:
+def _implemented(manager: pluggy.PluginManager, plugin: object, name: str) -> frozenset[str]:
     hooks = set()
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is None:
-            _refuse_unmarked(plugin, attribute)
+            if attribute not in OLD_HOOKS:
+                _refuse_unmarked(plugin, attribute)
             continue
+        if attribute in OLD_HOOKS:
+            OLD_HOOKS[attribute][1].tell(f"the plugin {name!r}")
         hook = options.get("specname") or attribute
         if options.get("wrapper") or options.get("hookwrapper"):
             raise Refused(f"{attribute} is a hook wrapper, expected a plain hook: plugins are called one by one")

@@ -80,7 +80,7 @@ def scan(distributions: Iterable[Distribution]) -> list[Candidate]:
             first = candidates[0]
             key = f"({len(found)})" if first.unreadable else re.sub(r"[-_.]+", "-", first.distribution).lower()
             found.setdefault(key, candidates)
-    return sorted(chain.from_iterable(found.values()), key=lambda candidate: candidate.name)
+    return sorted(chain.from_iterable(found.values()), key=lambda candidate: (candidate.name, candidate.distribution))
 
 
 def judge(found: Iterable[Candidate], environ: Mapping[str, str]) -> Iterator[tuple[Candidate, PluginRecord | None]]:
@@ -123,9 +123,11 @@ def _candidates(distribution: Distribution) -> list[Candidate]:
     requires: tuple[str, ...] = ()
     try:
         entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
-        name = distribution.metadata["Name"] or name
-        version = distribution.version or ""
-        requires = tuple(distribution.requires or ())
+        metadata = distribution.metadata  # parsed anew each time that it, or anything in it, is asked for
+        name = metadata["Name"] or name
+        version = metadata["Version"] or ""
+        # An egg-info has its requirements in a file of their own.
+        requires = tuple(metadata.get_all("Requires-Dist") or distribution.requires or ())
     except Exception as error:
         unreadable = f"the metadata of its distribution cannot be read: {type(error).__name__}: {error}"
         entries = entries or [EntryPoint(name=name, value="", group=GROUP)]

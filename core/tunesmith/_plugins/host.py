@@ -12,9 +12,11 @@ import importlib
 import importlib.metadata
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import tunesmith
@@ -104,8 +106,9 @@ class Host:
         """Import, register and ask one plugin. It comes in whole or not at all."""
         started = time.perf_counter()
         try:
-            plugin = enroll(candidate)
-            specs = ask(plugin)
+            with redirect_stdout(sys.stderr):  # stdout is for results, which other programs read
+                plugin = enroll(candidate)
+                specs = ask(plugin)
         except Refused as refused:
             record = candidate.record("broken", refused.reason, refused.traceback)
             return replace(record, seconds=time.perf_counter() - started), []

@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Data: readers, columns, conversations, validation by row, splits, batches by token budget.
 
-Importing this package loads no reader's library; they come with the first file that needs them.
+Importing this package loads no reader's library; they come with the first file that needs them. ``RowTransform``, which
+needs pydantic, comes on first use (PEP 562).
 """
+
+from typing import TYPE_CHECKING
+
+from tunesmith._lazy import lazy_names
 
 from tunesmith.data.batches import batch_order, padding_share, split_batch
 from tunesmith.data.cache import cache_entries, cache_folder, clear_cache
@@ -13,7 +18,9 @@ from tunesmith.data.examples import Splits, read_examples, read_split
 from tunesmith.data.facts import FileFact
 from tunesmith.data.rows import Column, Origin, Problem, ReadOptions, Row, RowError
 from tunesmith.data.sources import read_rows
-from tunesmith.data.transforms import RowTransform
+
+if TYPE_CHECKING:
+    from tunesmith.data.transforms import RowTransform
 
 __all__ = [
     "CONVERSATION_COLUMNS",
@@ -42,3 +49,6 @@ __all__ = [
     "shape",
     "split_batch",
 ]
+
+if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
+    __getattr__, __dir__ = lazy_names(__name__, {"RowTransform": "tunesmith.data.transforms"})

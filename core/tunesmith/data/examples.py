@@ -19,7 +19,6 @@ from tunesmith.data.rows import Problem, Row, RowError
 from tunesmith.data.sources import DatasetSource, Source, find_entries, find_sources, read_source
 from tunesmith.data.splits import check_shares, cut_documents, repeated_rows, split_places
 from tunesmith.data.stored_examples import read_stored
-from tunesmith.data.transforms import Transforms
 from tunesmith.errors import DataError
 
 if TYPE_CHECKING:
@@ -118,6 +117,8 @@ class _Reading(Generic[E]):
         labelled: bool = True,
         training: bool = True,
     ) -> None:
+        from tunesmith.data.transforms import Transforms  # with it comes pydantic
+
         self._section = section
         self._task = task
         self._registry = registry

@@ -204,7 +204,11 @@ def _glob(text: str, path: Path, format_name: str | None, registry: Registry) ->
 
 
 def _folder(folder: Path, format_name: str | None, registry: Registry) -> Iterator[FileSource]:
-    images = registry.find("reader", format_name).full_name == _IMAGES_READER if format_name else holds_images(folder)
+    named = registry.find("reader", format_name) if format_name else None
+    if named is not None and cast(ReaderSpec, named.spec).folders:
+        yield FileSource(str(folder), folder, named.full_name)
+        return
+    images = named.full_name == _IMAGES_READER if named is not None else holds_images(folder)
     if images:
         yield FileSource(str(folder), folder, _IMAGES_READER)
         return

@@ -115,7 +115,7 @@ def export_model(
     from tunesmith.registry import get_registry
 
     details = {"to": to, "quantize": quantize, "output": os.fspath(out)}
-    authorize(Action(name="export", subject=os.fspath(model), details=details))
+    authorize(Action(name="export", subject=str(getattr(model, "path", model)), details=details))
     registry = registry or get_registry()
     provided = registry.find("exporter", to)
     spec = cast(ExporterSpec, provided.spec)

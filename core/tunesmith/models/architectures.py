@@ -127,7 +127,7 @@ def _transformers_class(config: PreTrainedConfig, head: Head, name: str) -> Any:
         AutoModelForTokenClassification,
     )
 
-    auto: Any = {
+    autos: dict[str, Any] = {
         "features": AutoModel,
         "causal-lm": AutoModelForCausalLM,
         "seq2seq-lm": AutoModelForSeq2SeqLM,
@@ -135,7 +135,10 @@ def _transformers_class(config: PreTrainedConfig, head: Head, name: str) -> Any:
         "image-classification": AutoModelForImageClassification,
         "token-classification": AutoModelForTokenClassification,
         "question-answering": AutoModelForQuestionAnswering,
-    }[head]
+    }
+    auto = autos.get(head)
+    if auto is None:  # a word of a plugin's: only architectures that name it have it
+        raise _no_head(config, head, name)
     # BERT and its kin have a language model class too, but they read both ways: no loss for what comes next.
     reads_both_ways = head == "causal-lm" and getattr(config, "is_decoder", None) is False
     if type(config) not in auto._model_mapping and auto.__name__ in (getattr(config, "auto_map", None) or {}):
@@ -161,6 +164,8 @@ def _no_head(config: PreTrainedConfig, head: Head, name: str) -> ModelError:
     return ModelError(
         f"{name} cannot be used for {head}",
         given=f"architecture {config.model_type}",
-        expected=_NEEDS[head],
+        expected=_NEEDS.get(
+            head, f"an architecture that has {head!r} among its heads, as the plugin of this task brings"
+        ),
         fix="choose a model of the right kind, or the task that fits this one",
     )

@@ -276,11 +276,7 @@ def _refuse_remote_code(config: dict[str, Any], name: str) -> None:
     A config that names files of its own *and* an architecture that transformers has is loaded with transformers' class;
     the model's files are not run, so there is nothing to refuse.
     """
-    if not config.get("auto_map"):
-        return
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-
-    if config.get("model_type") in CONFIG_MAPPING_NAMES:
+    if not config.get("auto_map") or _is_of_transformers(config):
         return
     raise ModelError(
         f"{name} brings Python code of its own, which is not run unless you ask for it",
@@ -293,9 +289,17 @@ def _refuse_remote_code(config: dict[str, Any], name: str) -> None:
     )
 
 
+def _is_of_transformers(config: dict[str, Any]) -> bool:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return config.get("model_type") in CONFIG_MAPPING_NAMES
+
+
 def _reads_text(config: dict[str, Any], folder: Path) -> bool:
     if "vocab_size" in config:
         return True
+    if config.get("model_type") and not config.get("auto_map") and not _is_of_transformers(config):
+        return False  # a registered architecture: it reads text only where it counts a vocabulary
     return not ((_IMAGE_KEYS | _TABLE_KEYS) & config.keys()) and not (folder / "preprocessor_config.json").is_file()
 
 

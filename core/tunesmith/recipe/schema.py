@@ -115,9 +115,7 @@ _METHOD_KEYS = {"lora": ("rank", "alpha", "dropout", "targets", "rslora", "dora"
 
 
 class ObjectiveSection(Section):
-    """What is minimized, where a task has a choice. ``objective: orpo`` is short for ``{name: orpo}``; other keys are
-    its own.
-    """
+    """What is minimized. ``objective: orpo`` is short for ``{name: orpo}``; the other keys are the objective's own."""
 
     model_config = ConfigDict(extra="allow")
 

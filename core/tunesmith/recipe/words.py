@@ -44,6 +44,7 @@ def _described(annotation: Any, metadata: Sequence[Any]) -> str:
         return f"a {one} or a list of {many}" if _takes_one(metadata) else f"a list of {many}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         keys = ", ".join(annotation.model_fields)
+        keys += " and more" if annotation.model_config.get("extra") == "allow" else ""  # those of what has the name
         return f"a name, or a section of {keys}" if _takes_one(metadata) else f"a section of {keys}"
     return _BASIC[annotation] + _bounds(_constraints(metadata), "")
 

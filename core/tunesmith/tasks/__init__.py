@@ -3,6 +3,7 @@
 """What can be learned. A task turns rows into tensors, tensors into a loss, and outputs into answers and scores."""
 
 from tunesmith.tasks.base import Batch, Encoded, Metric, Task
+from tunesmith.tasks.objectives import Objective
 from tunesmith.tasks.rendering import open_task, save_task
 from tunesmith.tasks.sections import Matrix, Section, Table, Text
 from tunesmith.tasks.transforms import Transform
@@ -12,6 +13,7 @@ __all__ = [
     "Encoded",
     "Matrix",
     "Metric",
+    "Objective",
     "Section",
     "Table",
     "Task",

@@ -49,7 +49,7 @@ CLASSIFICATION_METRICS = (
     Metric(name="roc_auc", greater_is_better=True, summary="area under the ROC curve, a label against the rest, mean"),
     Metric(name="pr_auc", greater_is_better=True, summary="average precision, a label against the rest, mean"),
     Metric(name="ece", greater_is_better=False, summary="expected calibration error: confidence less share right"),
-    Metric(name="loss", greater_is_better=False, summary="mean cross-entropy per row, nats"),
+    Metric(name="loss", greater_is_better=False, summary="mean of the objective per row, nats"),
 )
 UNCALIBRATED = Metric(
     name="ece_uncalibrated", greater_is_better=False, summary="ece without the temperature fitted on validation rows"
@@ -63,7 +63,7 @@ class ClassOutput:
 
     Attributes:
         probabilities: float32 (K,), at the task's temperature; they sum to 1 unless a row may have several labels.
-        loss: cross-entropy of these, nats; ``None`` where the labels are unknown.
+        loss: the objective's of these, nats; ``None`` where the labels are unknown.
         truth: indices of the true labels; ``None`` where they are unknown.
         logits: float32 (K,), as the network gives them.
     """
@@ -77,7 +77,7 @@ class ClassOutput:
 class Classification(Task[X, ClassOutput]):
     """One label out of several; or, with lists of labels or a ``data.label_separator``, any number of them.
 
-    Loss per row: cross-entropy; with several labels the mean over the labels of the binary cross-entropies.
+    Objectives: ``cross-entropy`` and ``focal`` (:mod:`tunesmith.tasks.classification_losses`), and those of plugins.
 
     Attributes:
         temperature: what logits are divided by before they become probabilities; ``None`` (as 1) until the finished
@@ -86,6 +86,11 @@ class Classification(Task[X, ClassOutput]):
 
     metrics: ClassVar[tuple[Metric, ...]] = CLASSIFICATION_METRICS
     final_metrics: ClassVar[tuple[Metric, ...]] = (UNCALIBRATED,)
+    terms: ClassVar[Mapping[str, str]] = {
+        "logits": "(R, K): as the network gives them; of evaluations, divided by the temperature",
+        "labels": "int64 (R,): index of the label; with several labels a row (R, K), of zeros and ones",
+    }
+    default_objective = "tunesmith/cross-entropy"
 
     def __init__(self, data: DataSection) -> None:
         super().__init__(data)
@@ -151,7 +156,8 @@ class Classification(Task[X, ClassOutput]):
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         if batch.labels is None:
             raise ValueError("this batch has no labels, so it has no loss")
-        return self._row_losses(self.logits(model, batch), batch.labels).sum()
+        terms = {"logits": self.logits(model, batch), "labels": batch.labels}
+        return self.chosen.total(terms, rows=len(batch.labels))
 
     def outputs(self, model: nn.Module, batch: Batch) -> list[ClassOutput]:
         return self._outputs(self.logits(model, batch), batch.labels, self.temperature)
@@ -164,16 +170,9 @@ class Classification(Task[X, ClassOutput]):
         plain = logits.cpu().numpy()
         if labels is None:
             return [ClassOutput(row, None, None, own) for row, own in zip(probabilities, plain, strict=True)]
-        losses = self._row_losses(scaled, labels).tolist()
+        losses = self.chosen.losses({"logits": scaled, "labels": labels}, rows=len(labels)).tolist()
         parts = zip(probabilities, losses, self._truths(labels), plain, strict=True)
         return [ClassOutput(*part) for part in parts]
-
-    def _row_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        from torch.nn import functional
-
-        if self.multi_label:
-            return functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none").mean(-1)
-        return functional.cross_entropy(logits, labels, reduction="none")
 
     def _truths(self, labels: torch.Tensor) -> list[tuple[int, ...]]:
         if self.multi_label:
@@ -258,7 +257,7 @@ class Classification(Task[X, ClassOutput]):
 
         truth = torch.from_numpy(self._decisions(outputs)[0])
         logits = torch.from_numpy(np.stack([output.logits for output in outputs]))
-        return self._outputs(logits, truth if self.multi_label else truth.int().argmax(-1), temperature)
+        return self._outputs(logits, truth.float() if self.multi_label else truth.int().argmax(-1), temperature)
 
     def _calibration_error(
         self, outputs: Sequence[ClassOutput], truth: np.ndarray[Any, Any], predicted: np.ndarray[Any, Any]
@@ -328,10 +327,14 @@ class Classification(Task[X, ClassOutput]):
             "multi_label": self.multi_label,
             "label_separator": self.data.label_separator,
             **fitted,
+            **self.objective_state(),
         }
 
     def restore_labels(self, state: Mapping[str, Any], source: ModelSource) -> None:
-        """Labels and temperature of the saved state; labels of the model's configuration where nothing was saved."""
+        """Labels, temperature and objective of the saved state.
+
+        Where nothing was saved, the labels are those of the model's configuration.
+        """
         from tunesmith.tasks.rendering import labels_of_config
 
         saved = dict(state) if "labels" in state else labels_of_config(source)
@@ -345,6 +348,7 @@ class Classification(Task[X, ClassOutput]):
             )
         self.multi_label = saved.get("multi_label") is True
         self.temperature = state_above_zero(saved, "temperature") if "temperature" in saved else None
+        self.restore_objective(saved.get("objective"))
         separator = saved.get("label_separator")
         if self.data.label_separator is None and isinstance(separator, str) and separator:
             self.data = self.data.model_copy(update={"label_separator": separator})

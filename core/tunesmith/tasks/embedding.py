@@ -16,18 +16,26 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tunesmith.data.rows import Column, Origin, Row, RowError
-from tunesmith.errors import DataError, ModelError
-from tunesmith.recipe.schema import DataSection, ObjectiveSection
+from tunesmith.errors import DataError
+from tunesmith.recipe.schema import DataSection
 from tunesmith.tasks.base import Batch, Encoded, Metric
 from tunesmith.tasks.cells import is_missing, text_cell
 from tunesmith.tasks.classification_report import excerpt
 from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.tasks.lengths import Lengths, choose_max_length, plural, position_limit
 from tunesmith.tasks.negatives import NO_TEXT, step_targets, text_key
-from tunesmith.tasks.pooling import Pooling, PoolMode, pooled, read_pooling, sentence_transformers_files
+from tunesmith.tasks.pooling import (
+    Pooling,
+    PoolMode,
+    pooled,
+    pooling_of,
+    reads_forward,
+    saved_pooling,
+    sentence_transformers_files,
+)
 from tunesmith.tasks.retrieval import Search, retrieval_scores
 from tunesmith.tasks.sections import Section, Table
-from tunesmith.tasks.state import state_floats, state_int, state_text
+from tunesmith.tasks.state import state_floats, state_int
 from tunesmith.tasks.text import bind_tokenizer, check_vocabulary, pad_right, padding_token, token_ids
 
 if TYPE_CHECKING:
@@ -38,8 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedding", "Pair", "Vectors"]
 
-TEMPERATURE = 0.05
-"""Cosines are divided by it: a scale of 20, as sentence-transformers has it."""
 WORST_SHOWN = 20
 
 
@@ -76,9 +82,8 @@ class Vectors:
 class Embedding(CoupledTask[Pair, Vectors]):
     """A vector for every text, so that texts that belong together are near each other.
 
-    Loss: every anchor has to find its positive among the positives and negatives of all rows of the step
-    (``contrastive``: InfoNCE, van den Oord et al. 2018, arXiv:1807.03748, with the other rows as negatives, Henderson
-    et al. 2017, arXiv:1705.00652): cross-entropy over cosines divided by the temperature. A text that is known to
+    Objectives: ``contrastive`` (:mod:`tunesmith.tasks.embedding_losses`), by which every anchor has to find its
+    positive among the positives and negatives of all rows of the step, and those of plugins. A text that is known to
     belong to an anchor is never a negative for it: neither a copy of its positive, nor another positive of the same
     anchor, nor the anchor itself.
 
@@ -114,9 +119,15 @@ class Embedding(CoupledTask[Pair, Vectors]):
         Metric(
             name="ndcg@10", greater_is_better=True, summary="discounted gain among the first 10, of the best possible"
         ),
-        Metric(name="loss", greater_is_better=False, summary="mean cross-entropy over the split's texts, nats"),
+        Metric(name="loss", greater_is_better=False, summary="mean of the objective over the split's texts, nats"),
     )
-    objectives = ("contrastive",)
+    terms: ClassVar[Mapping[str, str]] = {
+        "anchors": "(R, D): vectors of the anchors, of length 1",
+        "candidates": "(C, D): vectors of every row's positive and negatives, of length 1",
+        "positives": "int64 (R,): the place of each row's positive among the candidates",
+        "excluded": "bool (R, C): candidates that are no negatives of an anchor, other than its positive",
+    }
+    default_objective = "tunesmith/contrastive"
     default_max_length = 512
     default_tokens_per_batch = 8192
     tallied = ("_lengths",)
@@ -125,17 +136,21 @@ class Embedding(CoupledTask[Pair, Vectors]):
         super().__init__(data)
         self.tokenizer: Any = None
         self.pooling: PoolMode = "mean"
-        self.temperature = TEMPERATURE
         self.width = 0
         self._padding = 0
         self._lengths = Lengths(self.default_max_length, data.too_long)
         self._training: Sequence[Pair] | None = None
 
-    def choose_objective(self, section: ObjectiveSection) -> ObjectiveSection:
-        section = super().choose_objective(section)
-        self.temperature = section.temperature or TEMPERATURE
-        self.objective = section.model_copy(update={"temperature": self.temperature})
-        return self.objective
+    @property
+    def temperature(self) -> float:
+        """What cosines are divided by; 1 for an objective without one."""
+        return float(getattr(self.chosen.objective, "temperature", 1.0))
+
+    @property
+    def _contrasts(self) -> bool:
+        from tunesmith.tasks.embedding_losses import Contrastive
+
+        return self._lost is None and isinstance(self.chosen.objective, Contrastive)
 
     def counted(self) -> list[str]:
         return self._lengths.sentences()
@@ -178,7 +193,7 @@ class Embedding(CoupledTask[Pair, Vectors]):
     def build(self, source: ModelSource) -> nn.Module:
         examples, self._training = self._training or (), None
         tokenizer, source = bind_tokenizer(source, lambda: self.texts(examples))
-        return self._set_up(source, tokenizer, self.data.max_length, _saved_pooling(source))
+        return self._set_up(source, tokenizer, self.data.max_length, pooling_of(source))
 
     def _set_up(
         self, source: ModelSource, tokenizer: Any, max_length: int | None, pooling: Pooling | None
@@ -193,7 +208,7 @@ class Embedding(CoupledTask[Pair, Vectors]):
         config.pad_token_id = config.get_text_config().pad_token_id = self._padding
         self.width = int(config.get_text_config().hidden_size)
         if pooling is None:
-            pooling = Pooling("last" if _reads_forward(config) else "mean")
+            pooling = Pooling("last" if reads_forward(config) else "mean")
         elif pooling.prompts:
             self.note(
                 f"the model names prompts ({', '.join(pooling.prompts)}), which are not added; "
@@ -270,7 +285,6 @@ class Embedding(CoupledTask[Pair, Vectors]):
 
     def coupled_loss(self, representations: Sequence[torch.Tensor], batches: Sequence[Batch]) -> torch.Tensor:
         import torch
-        from torch.nn import functional
 
         if any(batch.labels is None for batch in batches):
             raise ValueError("a batch has no positives, so it has no loss")
@@ -279,9 +293,13 @@ class Embedding(CoupledTask[Pair, Vectors]):
         candidates = torch.cat([vectors[len(batch.rows) :] for vectors, batch in parts])
         positives, masked = step_targets(batches)
         device = anchors.device
-        logits = anchors @ candidates.T / self.temperature
-        logits = logits.float().masked_fill(torch.from_numpy(masked).to(device), -torch.inf)
-        return functional.cross_entropy(logits, torch.from_numpy(positives).to(device), reduction="sum")
+        terms = {
+            "anchors": anchors,
+            "candidates": candidates,
+            "positives": torch.from_numpy(positives).to(device),
+            "excluded": torch.from_numpy(masked).to(device),
+        }
+        return self.chosen.total(terms, rows=len(anchors))
 
     # ---- answers -------------------------------------------------------------------------------
 
@@ -297,10 +315,13 @@ class Embedding(CoupledTask[Pair, Vectors]):
 
     def score(self, outputs: Sequence[Vectors], examples: Sequence[Pair]) -> dict[str, float]:
         """Search among all distinct positives and negatives of the split; queries are its distinct anchors."""
+        from tunesmith.tasks.embedding_losses import split_loss
+
         search = _search(outputs, examples)
         found = search.rank(self.temperature)
         scores = retrieval_scores(found.ranks, search.pairs[:, 0])
-        return {**scores, "loss": float(found.losses.mean())}
+        # The search knows this loss; that of another objective is one more pass over the texts.
+        return {**scores, "loss": float(found.losses.mean()) if self._contrasts else split_loss(search, self.chosen)}
 
     def sections(self, outputs: Sequence[Vectors], examples: Sequence[Pair]) -> list[Section]:
         search = _search(outputs, examples)
@@ -333,7 +354,8 @@ class Embedding(CoupledTask[Pair, Vectors]):
     # ---- what is saved with the model ----------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        return {"pooling": self.pooling, "max_length": self._lengths.limit, "temperature": [self.temperature]}
+        loss = {"temperature": [self.temperature]} if self._contrasts else self.objective_state()
+        return {"pooling": self.pooling, "max_length": self._lengths.limit, **loss}
 
     def files(self) -> dict[str, bytes]:
         return sentence_transformers_files(self.pooling, width=self.width, max_length=self._lengths.limit)
@@ -341,10 +363,12 @@ class Embedding(CoupledTask[Pair, Vectors]):
     def restore(self, state: Mapping[str, Any], source: ModelSource) -> nn.Module:
         from tunesmith import models
 
-        pooling = _pooling_of(state) if "pooling" in state else _saved_pooling(source)
+        pooling = saved_pooling(state) if "pooling" in state else pooling_of(source)
         max_length = state_int(state, "max_length") if "max_length" in state else self.data.max_length
         if "temperature" in state:
-            self.temperature = state_floats(state, "temperature")[0]
+            temperature = state_floats(state, "temperature")[0]
+            self.restore_objective({"temperature": temperature})
+        self.restore_objective(state.get("objective"))
         return self._set_up(source, models.load_tokenizer(source), max_length, pooling)
 
 
@@ -372,32 +396,3 @@ def _negatives(row: Row) -> tuple[str, ...]:
 def _texts(example: Pair) -> list[str]:
     """Anchor, positive, negatives: as many as there are."""
     return [example.anchor, *(() if example.positive is None else (example.positive, *example.negatives))]
-
-
-def _reads_forward(config: Any) -> bool:
-    """A decoder: what a token says of the text before it is complete only at the last."""
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
-
-    kind = type(config)
-    both: Any = (AutoModelForCausalLM, AutoModelForMaskedLM)
-    return kind in both[0]._model_mapping and kind not in both[1]._model_mapping
-
-
-def _saved_pooling(source: ModelSource) -> Pooling | None:
-    """What the model's folder, or that of the model under an adapter, says."""
-    while source.base is not None:
-        source = source.base
-    return None if source.folder is None else read_pooling(source.folder)
-
-
-def _pooling_of(state: Mapping[str, Any]) -> Pooling:
-    mode = state_text(state, "pooling")
-    known: dict[str, PoolMode] = {"mean": "mean", "cls": "cls", "last": "last"}
-    if mode not in known:
-        raise ModelError(
-            "rendering.json: 'pooling' cannot be used",
-            given=repr(mode),
-            expected=f"one of {', '.join(known)}",
-            fix="save the model again; rendering.json is written with it and should not be edited",
-        )
-    return Pooling(known[mode])

@@ -13,19 +13,32 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tunesmith.errors import ModelError
+from tunesmith.tasks.state import state_text
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["MODULES_FILE", "PoolMode", "Pooling", "pooled", "read_pooling", "sentence_transformers_files"]
+    from tunesmith.models.source import ModelSource
+
+__all__ = [
+    "MODULES_FILE",
+    "PoolMode",
+    "Pooling",
+    "pooled",
+    "pooling_of",
+    "read_pooling",
+    "reads_forward",
+    "saved_pooling",
+    "sentence_transformers_files",
+]
 
 MODULES_FILE = "modules.json"
 PoolMode = Literal["mean", "cls", "last"]
@@ -108,6 +121,40 @@ def read_pooling(folder: Path) -> Pooling | None:
         raise _unusable(folder / MODULES_FILE, ", ".join(kinds), "Transformer, Pooling, and perhaps Normalize")
     file = folder / str(modules[1].get("path") or _POOLING_FOLDER) / "config.json"
     return Pooling(_mode(file), _max_length(folder), _prompts(folder))
+
+
+def saved_pooling(state: Mapping[str, Any]) -> Pooling:
+    """What a task's state says.
+
+    Raises:
+        ModelError: a way of pooling that is not known here.
+    """
+    mode = state_text(state, "pooling")
+    known: dict[str, PoolMode] = {"mean": "mean", "cls": "cls", "last": "last"}
+    if mode not in known:
+        raise ModelError(
+            "rendering.json: 'pooling' cannot be used",
+            given=repr(mode),
+            expected=f"one of {', '.join(known)}",
+            fix="save the model again; rendering.json is written with it and should not be edited",
+        )
+    return Pooling(known[mode])
+
+
+def pooling_of(source: ModelSource) -> Pooling | None:
+    """What the model's folder, or that of the model under an adapter, says."""
+    while source.base is not None:
+        source = source.base
+    return None if source.folder is None else read_pooling(source.folder)
+
+
+def reads_forward(config: Any) -> bool:
+    """A decoder: what a token says of the text before it is complete only at the last."""
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    kind = type(config)
+    both: Any = (AutoModelForCausalLM, AutoModelForMaskedLM)
+    return kind in both[0]._model_mapping and kind not in both[1]._model_mapping
 
 
 def sentence_transformers_files(mode: PoolMode, *, width: int, max_length: int) -> dict[str, bytes]:

@@ -23,13 +23,13 @@ from tunesmith.data.preferences import (
     prompt_messages,
 )
 from tunesmith.data.rows import Origin, Row, RowError
-from tunesmith.recipe.schema import DataSection, ObjectiveSection
+from tunesmith.recipe.schema import DataSection
 from tunesmith.tasks.answers import Answer, answer_batch, answer_logprobs, cut_answer, split_answers
 from tunesmith.tasks.base import Batch, Encoded, Metric
 from tunesmith.tasks.chat import Chat, Conversation
 from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.tasks.lengths import Lengths, plural
-from tunesmith.tasks.preference_report import preference_scores, widest_mistakes
+from tunesmith.tasks.preference_report import preference_scores, preference_terms, widest_mistakes
 from tunesmith.tasks.reference import FILE_NAME, Reference
 from tunesmith.tasks.sections import Section
 
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from tunesmith.models.source import ModelSource
 
 __all__ = ["Comparison", "Judged", "Preference"]
-
-BETA = 0.1
-"""As Rafailov et al., Hong et al. and Ethayarajh et al. have it in their experiments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +64,10 @@ class Judged:
     """What the model says about one item: two answers to compare, or one and a stand-in.
 
     Attributes:
-        logprobs: of the two answers, nats; for ``kto`` of the answer and of another row's answer to its prompt.
+        logprobs: of the two answers, nats; of answers judged one by one, the answer's and its stand-in's.
         reference: the same before training; zeros where the objective needs none.
         tokens: of the two answers.
-        desirable: ``kto``: the answer is one to imitate; ``None`` for pairs.
+        desirable: the answer, judged by itself, is one to imitate; ``None`` for pairs.
     """
 
     logprobs: tuple[float, float]
@@ -82,13 +79,14 @@ class Judged:
 class Preference(CoupledTask[Comparison, Judged]):
     """Chosen answers become likelier than rejected ones.
 
-    Objectives: ``dpo``, ``ipo``, ``orpo`` and ``kto`` (:mod:`tunesmith.tasks.preference_losses`). All but ``orpo``
-    compare with the model as it was before training. Rows are rendered as for chat; the log-probability of an answer
-    is the sum over its tokens, its stop token included. Conversations longer than ``data.max_length`` tokens (default:
-    1024, or what the model allows) lose their end.
+    Objectives: ``dpo``, ``ipo``, ``orpo`` and ``kto`` (:mod:`tunesmith.tasks.preference_losses`), and those of
+    plugins. One that reads ``reference`` compares with the model as it was before training. Rows are rendered as for
+    chat; the log-probability of an answer is the sum over its tokens, its stop token included. Conversations longer
+    than ``data.max_length`` tokens (default: 1024, or what the model allows) lose their end.
 
-    With ``kto`` the rows of a step share an estimate of how far the model has moved: the mean log-ratio of answers
-    that belong to other prompts. Each prompt's stand-in is the answer of the next row, always the same.
+    With an objective that reads ``desirable``, as ``kto`` does, answers are judged one by one, beside a stand-in from
+    which it can tell how far the model has moved: an answer that belongs to another prompt. Each prompt's is the answer
+    of the next row, always the same; nothing is learned from it.
     """
 
     columns = (*COMPARISON_COLUMNS, *JUDGED_COLUMNS)
@@ -103,7 +101,14 @@ class Preference(CoupledTask[Comparison, Judged]):
             name="rejected_logprob", greater_is_better=False, summary="mean log-probability of a rejected answer, nats"
         ),
     )
-    objectives = ("dpo", "ipo", "orpo", "kto")
+    terms: ClassVar[Mapping[str, str]] = {
+        "logprobs": "(R, 2): log-probability of the chosen and of the rejected answer, nats",
+        "reference": "(R, 2): the same, by the model as it was before training",
+        "lengths": "(R, 2): tokens of the answers, as floating point numbers",
+        "desirable": "bool (R,): the answer is one to imitate; rows are then answers and not pairs, and the second of "
+        "the two numbers of each other term is that of an answer to another prompt, without a gradient",
+    }
+    default_objective = "tunesmith/dpo"
     generates = True
     prompt_form = "messages"
     rate_scale = 0.1
@@ -150,25 +155,19 @@ class Preference(CoupledTask[Comparison, Judged]):
 
     # ---- objective -----------------------------------------------------------------------------
 
-    def choose_objective(self, section: ObjectiveSection) -> ObjectiveSection:
-        section = super().choose_objective(section)
-        defaults: dict[str, float] = {"beta": BETA}
-        if section.name == "dpo":
-            defaults["label_smoothing"] = 0.0
-        if section.name == "kto":
-            defaults |= {"desirable_weight": 1.0, "undesirable_weight": 1.0}
-        given = {key: value for key, value in section.model_dump().items() if value is not None}
-        self.objective = ObjectiveSection(**{**defaults, **given})
-        return self.objective
-
     @property
     def couples(self) -> bool:
-        return self.objective.name == "kto"
+        return self.chosen.objective.couples
 
     @property
     def _compares(self) -> bool:
         """The objective needs the reference."""
-        return self.objective.name != "orpo"
+        return self.objective_reads("reference")
+
+    @property
+    def _judges(self) -> bool:
+        """A row is one answer, good or bad by itself."""
+        return self.chosen.reads("desirable")
 
     # ---- rows ----------------------------------------------------------------------------------
 
@@ -177,10 +176,9 @@ class Preference(CoupledTask[Comparison, Judged]):
         if not labelled:
             return Comparison(prompt_messages(values), None, None, row.origin)
         if values.get("completion") is not None and values.get("chosen") is None:
-            if self.objective.name != "kto":
-                raise RowError(
-                    f"one answer with a label is for objective kto; {self.objective.name} needs chosen and rejected"
-                )
+            if not self._judges:
+                name = self.chosen.section.name
+                raise RowError(f"one answer with a label is for objective kto; {name} needs chosen and rejected")
             messages, answer, good = judged_answer(values)
             return Comparison(messages, answer if good else None, None if good else answer, row.origin)
         return Comparison(*compared_answers(values), row.origin)
@@ -231,7 +229,7 @@ class Preference(CoupledTask[Comparison, Judged]):
         if len({answer.key for answer in cut}) < len(cut):
             self._alike += 1
             return []
-        if self.objective.name != "kto":
+        if not self._judges:
             return [_item(cut, row)]
         stand_in = self._stand_in(example, row) or cut[0]
         goods = [answer is example.chosen for answer in answers]
@@ -292,7 +290,7 @@ class Preference(CoupledTask[Comparison, Judged]):
         ids, labels = batch.inputs["input_ids"], batch.labels
         if labels is None:
             raise ValueError("this batch has no labels, so it has no loss")
-        if self.objective.name != "kto":
+        if not self._judges:
             return answer_logprobs(model, ids, labels).view(-1, 2)
         own = answer_logprobs(model, ids[::2], labels[::2])
         with torch.no_grad():  # the estimate steers, it is not learned from
@@ -302,15 +300,15 @@ class Preference(CoupledTask[Comparison, Judged]):
     def coupled_loss(self, representations: Sequence[torch.Tensor], batches: Sequence[Batch]) -> torch.Tensor:
         import torch
 
-        from tunesmith.tasks.preference_losses import objective_losses
-
         logprobs = torch.cat(list(representations))
-        reference = np.concatenate([self._reference_of(batch) for batch in batches])
-        tokens = np.concatenate([batch.extra["tokens"] for batch in batches])
-        desirable = None
-        if self.objective.name == "kto":
-            desirable = np.concatenate([batch.extra["desirable"] for batch in batches])
-        return objective_losses(self.objective, logprobs, reference, tokens, desirable).sum()
+        columns = {
+            "reference": [self._reference_of(batch) for batch in batches],
+            "lengths": [batch.extra["tokens"] for batch in batches],
+        }
+        if self._judges:
+            columns["desirable"] = [batch.extra["desirable"] for batch in batches]
+        terms = preference_terms(logprobs, **{name: np.concatenate(parts) for name, parts in columns.items()})
+        return self.chosen.total(terms, rows=len(logprobs))
 
     def _reference_of(self, batch: Batch) -> np.ndarray[Any, np.dtype[np.float32]]:
         """float32 (R, 2)."""
@@ -335,15 +333,15 @@ class Preference(CoupledTask[Comparison, Judged]):
         ]
 
     def score(self, outputs: Sequence[Judged], examples: Sequence[Comparison]) -> dict[str, float]:
-        return preference_scores(self.objective, outputs)
+        return preference_scores(self.chosen, outputs)
 
     def sections(self, outputs: Sequence[Judged], examples: Sequence[Comparison]) -> list[Section]:
-        return widest_mistakes(self.objective, outputs, examples)
+        return widest_mistakes(self.chosen, outputs, examples)
 
     # ---- what is saved with the model ----------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        objective = {key: value for key, value in self.objective.model_dump().items() if value is not None}
+        objective = (self.objective if self._lost is not None else self.chosen.section).model_dump(mode="json")
         reference = {} if self._reference is None or not self._compares else self._reference.state()
         return {**self.chat.state(), "objective": objective, "reference": reference}
 
@@ -354,7 +352,7 @@ class Preference(CoupledTask[Comparison, Judged]):
 
     def restore(self, state: Mapping[str, Any], source: ModelSource) -> nn.Module:
         model = self.chat.restore(state, source)
-        self.choose_objective(ObjectiveSection.model_validate(state.get("objective") or {}))
+        self.restore_objective(state.get("objective"))
         self._start_from(source)
         saved = state.get("reference")
         if isinstance(saved, dict) and isinstance(saved.get("name"), str) and isinstance(saved.get("digest"), str):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Objectives of learning from preferences, as functions of log-probabilities: one loss a pair or answer, nats.
+"""Objectives of learning from preferences, and the functions behind them: one loss a pair or answer, nats.
 
 Shapes: P pairs, A answers, R rows of either. A log-probability is that of a whole answer, its stop token included: the
 sum over its tokens.
@@ -8,52 +8,92 @@ sum over its tokens.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
 import torch
+from pydantic import Field
 from torch.nn import functional
 
-from tunesmith.recipe.schema import ObjectiveSection
+from tunesmith.tasks.objectives import Objective
 
-__all__ = ["dpo_losses", "ipo_losses", "kto_losses", "objective_losses", "orpo_losses"]
-
-Array = np.ndarray[Any, Any]
+__all__ = [
+    "Dpo",
+    "Ipo",
+    "Kto",
+    "Orpo",
+    "PreferenceObjective",
+    "dpo_losses",
+    "ipo_losses",
+    "kto_losses",
+    "orpo_losses",
+]
 
 _CERTAIN = -1e-7  # odds are infinite at a probability of 1; float32 cannot tell it from anything above this
 
 
-def objective_losses(
-    objective: ObjectiveSection, logprobs: torch.Tensor, reference: Array, tokens: Array, desirable: Array | None
-) -> torch.Tensor:
-    """The losses of a resolved objective, float32: one a row.
+class PreferenceObjective(Objective):
+    """What those of two answers have in common: the reward of an answer, which ``beta`` scales."""
 
-    Args:
-        objective: with every value it needs.
-        logprobs: (R, 2), of the chosen and the rejected answer; ``kto``: of the answer, and of one to another prompt.
-        reference: (R, 2), the same before training; zeros for ``orpo``.
-        tokens: (R, 2), of the answers.
-        desirable: ``kto``: bool (R,).
-    """
-    beta = objective.beta
-    assert beta is not None
-    ratios = logprobs - torch.from_numpy(reference).to(logprobs)
-    lengths = torch.from_numpy(tokens).to(logprobs)
-    if objective.name == "orpo":
-        return orpo_losses(logprobs, lengths, beta=beta)
-    if objective.name == "ipo":
-        return ipo_losses(ratios, lengths, beta=beta)
-    if objective.name == "dpo":
-        return dpo_losses(ratios, beta=beta, label_smoothing=objective.label_smoothing or 0.0)
-    assert desirable is not None
-    return kto_losses(
-        ratios[:, 0],
-        torch.from_numpy(desirable).to(logprobs.device),
-        ratios[:, 1].detach().mean().clamp(min=0),
-        beta=beta,
-        desirable_weight=objective.desirable_weight or 1.0,
-        undesirable_weight=objective.undesirable_weight or 1.0,
-    )
+    beta: float = Field(default=0.1, gt=0)
+    """How firmly answers are pushed apart; the default is that of the papers' experiments."""
+
+
+class Dpo(PreferenceObjective):
+    """The chosen answer's log-ratio to the reference is to be greater than the rejected one's."""
+
+    terms = ("logprobs", "reference")
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """The share of pairs that may be the wrong way round."""
+
+    def losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return dpo_losses(_ratios(terms), beta=self.beta, label_smoothing=self.label_smoothing)
+
+
+class Ipo(PreferenceObjective):
+    """The log-ratios per token are to differ by 1 / (2 beta), and no more."""
+
+    terms = ("logprobs", "reference", "lengths")
+
+    def losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return ipo_losses(_ratios(terms), terms["lengths"], beta=self.beta)
+
+
+class Orpo(PreferenceObjective):
+    """The chosen answer is learned, and its odds are to be greater than the rejected one's; without a reference."""
+
+    terms = ("logprobs", "lengths")
+
+    def losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return orpo_losses(terms["logprobs"], terms["lengths"], beta=self.beta)
+
+
+class Kto(PreferenceObjective):
+    """Answers that are good or bad by themselves, against how far the model has moved on the whole."""
+
+    terms = ("logprobs", "reference", "desirable")
+    couples = True
+
+    desirable_weight: float = Field(default=1.0, gt=0)
+    """Weight of the answers to imitate."""
+    undesirable_weight: float = Field(default=1.0, gt=0)
+    """Weight of the answers to avoid."""
+
+    def losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        ratios = _ratios(terms)
+        return kto_losses(
+            ratios[:, 0],
+            terms["desirable"],
+            ratios[:, 1].detach().mean().clamp(min=0),
+            beta=self.beta,
+            desirable_weight=self.desirable_weight,
+            undesirable_weight=self.undesirable_weight,
+        )
+
+
+def _ratios(terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Log-probabilities minus the reference's, (R, 2)."""
+    return terms["logprobs"] - terms["reference"]
 
 
 def dpo_losses(ratios: torch.Tensor, *, beta: float, label_smoothing: float = 0.0) -> torch.Tensor:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunesmith.recipe.schema import ObjectiveSection
 from tunesmith.tasks.classification_report import excerpt
 from tunesmith.tasks.lengths import plural
 from tunesmith.tasks.sections import Section, Table
 
 if TYPE_CHECKING:
+    import torch
+
+    from tunesmith.tasks.objectives import ChosenObjective
     from tunesmith.tasks.preference import Comparison, Judged
 
-__all__ = ["preference_scores", "share_first", "share_greater", "widest_mistakes"]
+__all__ = ["preference_scores", "preference_terms", "share_first", "share_greater", "widest_mistakes"]
 
 Array = np.ndarray[Any, Any]
 WORST_SHOWN = 20
@@ -28,13 +30,13 @@ ROUNDING = 1e-6
 """Of a log-probability, relative: sums of float32 in batches of another shape differ by about as much."""
 
 
-def preference_scores(objective: ObjectiveSection, outputs: Sequence[Judged]) -> dict[str, float]:
+def preference_scores(objective: ChosenObjective, outputs: Sequence[Judged]) -> dict[str, float]:
     """Accuracy, margin, loss, and how likely the answers are.
 
-    The reward of an answer is beta times its log-ratio to the reference; ``orpo`` has no reference, and its reward is
-    beta times the log-probability per token. Pairs are compared within themselves. Answers that are good or bad by
-    themselves (``kto``) are compared all with all: accuracy is the share of combinations of a good and a bad one in
-    which the good one has the greater reward. Ties count half.
+    The reward of an answer is beta times its log-ratio to the reference; of an objective that reads no reference, beta
+    times the log-probability per token. Beta is 1 where the objective has no such key. Pairs are compared within
+    themselves. Answers that are good or bad by themselves (``kto``) are compared all with all: accuracy is the share of
+    combinations of a good and a bad one in which the good one has the greater reward. Ties count half.
     """
     logprobs = np.asarray([output.logprobs for output in outputs], dtype=np.float64)
     rewards = _rewards(objective, outputs)
@@ -55,6 +57,23 @@ def preference_scores(objective: ObjectiveSection, outputs: Sequence[Judged]) ->
     }
 
 
+def preference_terms(
+    logprobs: torch.Tensor, *, reference: Array, lengths: Array, desirable: Array | None = None
+) -> dict[str, torch.Tensor]:
+    """What an objective may read, each (R, 2) but ``desirable``, which is (R,); of the type and on the device of
+    ``logprobs``.
+    """
+    import torch
+
+    terms = {"logprobs": logprobs}
+    terms |= {
+        name: torch.from_numpy(array).to(logprobs) for name, array in (("reference", reference), ("lengths", lengths))
+    }
+    if desirable is not None:
+        terms["desirable"] = torch.from_numpy(desirable).to(logprobs.device)
+    return terms
+
+
 def share_first(margins: Array) -> float:
     """Share of pairs in which the first is ahead (a positive margin); a tie counts half, as a coin would decide it."""
     return float((margins > 0).mean() + (margins >= 0).mean()) / 2
@@ -70,7 +89,7 @@ def share_greater(ones: Array, others: Array) -> float:
 
 
 def widest_mistakes(
-    objective: ObjectiveSection, outputs: Sequence[Judged], examples: Sequence[Comparison]
+    objective: ChosenObjective, outputs: Sequence[Judged], examples: Sequence[Comparison]
 ) -> list[Section]:
     """The pairs whose rejected answer is most preferred by the model; nothing for single answers."""
     if _desirable(outputs) is not None:
@@ -99,16 +118,16 @@ def widest_mistakes(
     ]
 
 
-def _rewards(objective: ObjectiveSection, outputs: Sequence[Judged]) -> Array:
+def _rewards(objective: ChosenObjective, outputs: Sequence[Judged]) -> Array:
     """float64 (R, 2)."""
     logprobs = np.asarray([output.logprobs for output in outputs], dtype=np.float64)
-    if objective.name == "orpo":
+    if not objective.reads("reference"):
         scaled = logprobs / np.asarray([output.tokens for output in outputs], dtype=np.float64)
     else:
         scaled = logprobs - np.asarray([output.reference for output in outputs], dtype=np.float64)
         # An untrained model is its own reference, but for rounding: that must not look like a preference.
         scaled[np.abs(scaled) <= ROUNDING * np.abs(logprobs)] = 0.0
-    return np.asarray((objective.beta or 0.0) * scaled)
+    return np.asarray(getattr(objective.objective, "beta", 1.0) * scaled)
 
 
 def _desirable(outputs: Sequence[Judged]) -> Array | None:
@@ -117,16 +136,15 @@ def _desirable(outputs: Sequence[Judged]) -> Array | None:
     return np.asarray([output.desirable for output in outputs], dtype=bool)
 
 
-def _loss(objective: ObjectiveSection, outputs: Sequence[Judged], desirable: Array | None) -> float:
+def _loss(objective: ChosenObjective, outputs: Sequence[Judged], desirable: Array | None) -> float:
     """Mean over the split as one step."""
     import torch
 
-    from tunesmith.tasks.preference_losses import objective_losses
-
     logprobs = torch.tensor([output.logprobs for output in outputs], dtype=torch.float64)
     reference = np.asarray([output.reference for output in outputs], dtype=np.float64)
-    tokens = np.asarray([output.tokens for output in outputs], dtype=np.int64)
-    return float(objective_losses(objective, logprobs, reference, tokens, desirable).mean())
+    lengths = np.asarray([output.tokens for output in outputs], dtype=np.int64)
+    terms = preference_terms(logprobs, reference=reference, lengths=lengths, desirable=desirable)
+    return float(objective.losses(terms, rows=len(outputs)).mean())
 
 
 def _mean(values: Array) -> float:

@@ -82,11 +82,19 @@ class Search:
         """int64 (P, 2): query and text."""
         return np.asarray(list(self._pairs), dtype=np.int64)
 
+    @property
+    def same(self) -> Array:
+        """int64 (Q,): the text that is the query itself, or -1."""
+        return np.asarray([self._corpus.get(query, -1) for query in self._queries], dtype=np.int64)
+
+    @property
+    def vectors(self) -> tuple[Array, Array]:
+        """Of the queries, (Q, D), and of the corpus, (C, D)."""
+        return np.stack(self._query_vectors), np.stack(self._corpus_vectors)
+
     def rank(self, temperature: float) -> Ranking:
         """Search with every query; see :func:`rank`."""
-        same = np.asarray([self._corpus.get(query, -1) for query in self._queries], dtype=np.int64)
-        vectors = np.stack(self._query_vectors), np.stack(self._corpus_vectors)
-        return rank(*vectors, self.pairs, temperature=temperature, same=same)
+        return rank(*self.vectors, self.pairs, temperature=temperature, same=self.same)
 
 
 def rank(queries: Array, corpus: Array, pairs: Array, *, temperature: float, same: Array | None = None) -> Ranking:

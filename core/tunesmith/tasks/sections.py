@@ -28,11 +28,12 @@ class Matrix(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Section):
-    """Rows of text and numbers; ``images`` may hold one PNG (bytes) per row."""
+    """Rows of text and numbers; ``images`` may hold one PNG (bytes) per row, drawn ``image_width`` pixels wide."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str | int | float]]
     images: Sequence[bytes] | None = None
+    image_width: int = 56
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

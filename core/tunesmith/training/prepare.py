@@ -36,8 +36,8 @@ from tunesmith.training.frozen import remember_frozen
 from tunesmith.training.liger import use_liger
 from tunesmith.training.resolve import (
     refuse_idle_keys,
+    resolve_additions,
     resolve_batch,
-    resolve_chosen_things,
     resolve_epochs,
     resolve_evaluation,
     resolve_pauses,
@@ -123,7 +123,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     recipe = recipe.model_copy(update={"objective": task.choose_objective(recipe.objective, registry)})
     refuse_idle_keys(recipe, task)
     recipe = resolve_augmentation(recipe, task, registry)
-    recipe = resolve_chosen_things(recipe, registry)
+    recipe = resolve_additions(recipe, registry)
     recipe = resolve_answers(recipe, task, registry)
     source = find_model(recipe.model, registry, seed=recipe.train.seed)
     recipe = resolve_rate(resolve_batch(recipe, task), source, scale=task.rate_scale)

@@ -26,8 +26,8 @@ __all__ = [
     "deciding_metric",
     "refuse_changes",
     "refuse_idle_keys",
+    "resolve_additions",
     "resolve_batch",
-    "resolve_chosen_things",
     "resolve_epochs",
     "resolve_evaluation",
     "resolve_pauses",
@@ -69,7 +69,7 @@ def refuse_idle_keys(recipe: Recipe, task: Task[Any, Any]) -> None:
             )
 
 
-def resolve_chosen_things(recipe: Recipe, registry: Registry) -> Recipe:
+def resolve_additions(recipe: Recipe, registry: Registry) -> Recipe:
     """Row transforms, trackers and sections of the report, with every value of each written out.
 
     Raises:

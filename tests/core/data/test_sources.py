@@ -153,6 +153,15 @@ def test_readers_of_plugins_claim_endings_and_may_clash(write, section, registry
     assert "extra/mycsv or tunesmith/csv" in message
 
 
+def test_a_reader_of_folders_is_handed_the_folder_when_it_is_asked_for(write, section, registry):
+    write("news/sports/1.txt", "x")
+    whole = ReaderSpec(name="news", summary="Articles", target="m:f", folders=True)
+    extended = _Extended(registry, "reader", [whole], {})
+    assert _names(find_sources(["news"], section(format="news"), extended)) == [("news", "extra/news")]
+    assert "not a folder of images, nor of data files" in _error(["news"], section(), extended)
+    assert "not a folder of images, nor of data files" in _error(["news"], section(format="csv"), registry)
+
+
 def test_data_sets_of_plugins(section, registry):
     spec = DatasetSpec(name="films", summary="Reviews", target="m:f", license="CC0-1.0", splits=("train", "test"))
 

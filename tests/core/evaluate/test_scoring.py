@@ -99,7 +99,8 @@ EXAMPLES = [Numbers(values, Origin("rows", number)) for number, values in enumer
 
 
 def test_the_public_names() -> None:
-    names = ["Evaluation", "evaluate", "evaluate_items", "sample_texts", "write_card", "write_report"]
+    names = ["Evaluation", "Finished", "ReportSection", "evaluate", "evaluate_items", "sample_texts"]
+    names += ["write_card", "write_report"]
     assert tunesmith.evaluate.__all__ == names
     assert all(hasattr(tunesmith.evaluate, name) for name in names)
 

@@ -40,6 +40,16 @@ def test_a_whole_folder_gives_its_weight_files(folder: Path) -> None:
     assert check_model(folder, name="my-model") == [folder / "model.safetensors"]
 
 
+def test_an_architecture_of_a_plugin_reads_text_only_where_it_counts_a_vocabulary(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    (folder / "config.json").write_text('{"model_type": "my-plugin-net"}')
+    assert check_model(folder, name="my-model") == [folder / "model.safetensors"]
+    (folder / "config.json").write_text('{"model_type": "my-plugin-net", "vocab_size": 8}')
+    _refused(folder, "the model folder has no tokenizer")
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    _refused(folder, "the model folder has no tokenizer")
+
+
 def test_no_config(folder: Path) -> None:
     (folder / "config.json").unlink()
     _refused(folder, "has no config.json", "model.safetensors, tokenizer.json", "save_pretrained")

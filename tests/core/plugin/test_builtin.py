@@ -8,8 +8,8 @@ import typing
 import pytest
 
 from tunesmith._plugins import Host
-from tunesmith._plugins.kinds import HOOKS, KINDS, OBSERVE, PROVIDE
-from tunesmith.plugin import Hooks, events, hooks, specs
+from tunesmith._plugins.kinds import AUTHORIZE, HOOKS, KINDS, OBSERVE, PROVIDE
+from tunesmith.plugin import Hooks, events, gates, hooks, specs
 from tunesmith.registry import Registry
 
 BUILTINS = {
@@ -45,6 +45,12 @@ BUILTINS = {
     ],
     "metric": ["exact_match", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "number_match"],
     "exporter": ["merged", "adapter", "gguf", "onnx"],
+    "objective": ["cross-entropy", "focal", "contrastive", "dpo", "ipo", "orpo", "kto"],
+    "transform": [],
+    "tracker": [],
+    "report_section": [],
+    "recipe_section": [],
+    "route": [],
     "command": [],
 }
 
@@ -83,7 +89,7 @@ def test_the_task_of_a_built_in_dataset_is_a_task(registry: Registry) -> None:
 
 def test_every_hook_has_a_kind_and_the_types_agree() -> None:
     functions = {name: function for name, function in vars(Hooks).items() if name.startswith("tunesmith_")}
-    names = {**vars(hooks), **vars(events), **vars(specs)}
+    names = {**vars(hooks), **vars(events), **vars(specs), **vars(gates)}
 
     assert set(functions) == HOOKS
     for name, spec in PROVIDE.items():
@@ -92,9 +98,11 @@ def test_every_hook_has_a_kind_and_the_types_agree() -> None:
         assert list(inspect.signature(functions[name]).parameters) == ["self"]
     for event, name in OBSERVE.items():
         assert typing.get_type_hints(functions[name], names) == {"event": event, "return": type(None)}
+    asked = typing.get_type_hints(functions[AUTHORIZE], names)
+    assert asked == {"action": gates.Action, "return": gates.Deny | None}
 
 
 def test_every_event_has_a_hook_and_every_spec_a_kind_of_its_own() -> None:
-    assert set(OBSERVE) == {getattr(events, name) for name in events.__all__} - {events.Event}
+    assert set(OBSERVE) == {getattr(events, name) for name in events.__all__} - {events.Event, events.RunEvent}
     assert set(PROVIDE.values()) == {getattr(specs, name) for name in specs.__all__} - {specs.Spec}
     assert len(set(KINDS)) == len(PROVIDE)

@@ -101,7 +101,7 @@ def test_two_distributions_with_one_plugin_name_are_both_a_conflict() -> None:
         [installed("red", "1", entries("demo = red.plugin")), installed("blue", "2", entries("demo = blue.plugin"))]
     )
 
-    reason = "conflict: the name 'demo' is declared twice, by red 1 and blue 2; uninstall one"
+    reason = "conflict: the name 'demo' is declared twice, by blue 2 and red 1; uninstall one"
     assert status(found) == [("demo", reason), ("demo", reason)]
 
 

@@ -17,8 +17,9 @@ import pytest
 from tunesmith import plugin
 from tunesmith._plugins import Host
 from tunesmith._plugins.discover import Candidate
-from tunesmith._plugins.kinds import HOOKS, OBSERVE, PROVIDE
-from tunesmith.plugin import Event, Hooks, Spec
+from tunesmith._plugins.kinds import AUTHORIZE, HOOKS, OBSERVE, PROVIDE
+from tunesmith.errors import DeniedError
+from tunesmith.plugin import ACTIONS, Action, Deny, Event, Hooks, RunEvent, Spec
 
 MakeCandidate = Callable[..., Candidate]
 
@@ -40,6 +41,9 @@ FACTS: dict[str, object] = {
     "path": "runs/a/checkpoints/step-00000004",
     "status": "finished",
     "steps": 8,
+    "id": "request-1",
+    "method": "POST",
+    "route": "/v1/models/{name}",
 }
 
 
@@ -59,6 +63,12 @@ def signature(hook: str) -> str:
     return str(whole.replace(parameters=list(whole.parameters.values())[1:])).replace("'", "")
 
 
+def facts(event: type[Event]) -> dict[str, object]:
+    """Something for every field of an event."""
+    known = {**FACTS, "status": 200} if not issubclass(event, RunEvent) else FACTS
+    return {field.name: known[field.name] for field in dataclasses.fields(event) if field.name in known}
+
+
 def example(hook: str) -> str:
     _, found, code = inspect.getdoc(getattr(Hooks, hook)).partition("Example::\n\n")  # type: ignore[union-attr]
     assert found, f"the docstring of {hook} has no example"
@@ -70,7 +80,7 @@ def as_candidate(candidate: MakeCandidate, hook: str) -> Candidate:
     module = ModuleType("tunesmith_demo")
     vars(module).update({name: getattr(plugin, name) for name in plugin.__all__})
     exec(compile(example(hook), f"<example of {hook}>", "exec"), vars(module))
-    return candidate(load=lambda: module)
+    return candidate("my-plugin" if hook == "tunesmith_recipe_sections" else "demo", load=lambda: module)
 
 
 @pytest.mark.parametrize("hook", sorted(HOOKS))
@@ -86,16 +96,26 @@ def test_the_page_has_no_other_hook(page: str) -> None:
 
 
 def test_hooks_stand_under_their_kind(page: str) -> None:
-    provide, observe = page.split("\n## Provide\n")[1].split("\n## Specs and events\n")[0].split("\n## Observe\n")
+    hooks = page.split("\n## Provide\n")[1].split("\n## Specs and events\n")[0]
+    provide, observe, gate = re.split(r"\n## (?:Observe|Gate)\n", hooks)
 
     assert re.findall(r"^### (\w+)$", provide, re.MULTILINE) == list(PROVIDE)
     assert re.findall(r"^### (\w+)$", observe, re.MULTILINE) == list(OBSERVE.values())
+    assert re.findall(r"^### (\w+)$", gate, re.MULTILINE) == [AUTHORIZE]
 
 
-@pytest.mark.parametrize("described", [*PROVIDE.values(), *OBSERVE], ids=lambda described: described.__name__)
-def test_the_page_lists_every_field(page: str, described: type[Spec] | type[Event]) -> None:
+def test_the_page_lists_every_action_that_gates_are_asked_about(page: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section(page, AUTHORIZE), re.MULTILINE)
+
+    assert rows == list(ACTIONS.items())
+
+
+@pytest.mark.parametrize(
+    "described", [*PROVIDE.values(), *OBSERVE, Action, Deny], ids=lambda described: described.__name__
+)
+def test_the_page_lists_every_field(page: str, described: type[Spec] | type[Event] | type[Action] | type[Deny]) -> None:
     (row,) = re.findall(rf"^\| `{described.__name__}` \|(.*)\|$", page, re.MULTILINE)
-    base = Spec if issubclass(described, Spec) else Event
+    base = next((base for base in (Spec, RunEvent) if issubclass(described, base)), Event)
     common = {field.name for field in dataclasses.fields(base)}
     expected = []
     for field in dataclasses.fields(described):
@@ -112,7 +132,7 @@ def test_the_example_of_a_provide_hook_provides(candidate: MakeCandidate, hook: 
     host = Host([as_candidate(candidate, hook)], environ={})
 
     assert [record.reason for record in host.records] == ["", ""]
-    (one,) = [one.spec for one in host.specs(spec.kind) if one.plugin == "demo"]
+    (one,) = [one.spec for one in host.specs(spec.kind) if one.plugin != "tunesmith"]
     assert type(one) is spec
 
 
@@ -121,9 +141,19 @@ def test_the_example_of_an_observe_hook_observes(
     candidate: MakeCandidate, capsys: pytest.CaptureFixture[str], event: type[Event], hook: str
 ) -> None:
     host = Host([as_candidate(candidate, hook)], environ={})
-    facts = {field.name: FACTS[field.name] for field in dataclasses.fields(event) if field.name in FACTS}
 
-    host.notify(event(**facts))
+    host.notify(event(**facts(event)))
 
     printed = re.findall(r"event\.(\w+)", example(hook))
-    assert capsys.readouterr().out == " ".join(str(FACTS[name]) for name in printed) + "\n"
+    assert capsys.readouterr().out == " ".join(str(facts(event)[name]) for name in printed) + "\n"
+
+
+def test_the_example_of_the_gate_lets_pass_and_denies(candidate: MakeCandidate) -> None:
+    host = Host([as_candidate(candidate, AUTHORIZE)], environ={})
+
+    host.authorize(Action(name="train", subject="runs/a"))
+    with pytest.raises(
+        DeniedError, match="'demo' does not let this happen: models do not leave this machine"
+    ) as denied:
+        host.authorize(Action(name="export", subject="runs/a"))
+    assert denied.value.fix == ("ask the owner of the machine",)

@@ -107,6 +107,23 @@ def test_a_plugin_that_cannot_be_imported_is_broken_and_the_rest_goes_on(
     assert names(host) == ["good/stance"]
 
 
+def test_what_a_plugin_prints_while_it_loads_does_not_get_among_results(
+    candidate: MakeCandidate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tasks() -> list[TaskSpec]:
+        print("asked")
+        return []
+
+    def load() -> object:
+        print("imported")
+        return SimpleNamespace(tunesmith_tasks=hookimpl(tasks))
+
+    host = Host([candidate(load=load)], environ={})
+    assert host.records[1].status == "ok"
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "imported\nasked\n")
+
+
 def test_ctrl_c_during_an_import_is_the_users(candidate: MakeCandidate) -> None:
     def load() -> object:
         raise KeyboardInterrupt

@@ -141,7 +141,7 @@ def test_fifty_plugins_cost_little(root: Path, tmp_path: Path) -> None:
         start = time.perf_counter()
         host = plugins.get_host()
         seconds = time.perf_counter() - start
-        found = [record for record in host.records if record.distribution.startswith("tunesmith-p")]
+        found = [record for record in host.records if record.name[1:].isdigit()]
         assert [record.status for record in found] == ["ok"] * 50, found
         print(seconds)
     """

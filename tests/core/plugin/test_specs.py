@@ -70,6 +70,11 @@ def test_a_model_is_weights_or_not() -> None:
         ModelSpec(**COMMON, weights="yes")  # type: ignore[arg-type]
 
 
+def test_a_reader_takes_folders_or_not() -> None:
+    with pytest.raises(ValueError, match="folders must be True or False, given 'yes'"):
+        ReaderSpec(**COMMON, folders="yes")  # type: ignore[arg-type]
+
+
 def test_a_panel_is_one_line() -> None:
     with pytest.raises(ValueError, match="panel must be one line"):
         CommandSpec(**COMMON, panel="")

@@ -142,7 +142,7 @@ def test_the_temperature_is_the_recipes_and_is_written_down(data):
     assert task.choose_objective(ObjectiveSection(name="contrastive", temperature=0.1)).temperature == 0.1
     with pytest.raises(RecipeError, match=r"objective.name: dpo[\s\S]*expected: contrastive"):
         task.choose_objective(ObjectiveSection(name="dpo"))
-    with pytest.raises(RecipeError, match=r"'beta' is only for dpo or ipo"):
+    with pytest.raises(RecipeError, match=r"objective.beta: unknown key; it belongs to dpo, ipo, orpo or kto, of pref"):
         task.choose_objective(ObjectiveSection(beta=0.1))
 
 

@@ -16,8 +16,9 @@ from tunesmith.models import apply_method, find_model_by_name, save_model
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe.schema import MethodSection, ObjectiveSection
 from tunesmith.registry import get_registry
+from tunesmith.tasks.objectives import ChosenObjective
 from tunesmith.tasks.preference import Judged, Preference
-from tunesmith.tasks.preference_losses import dpo_losses, ipo_losses, orpo_losses
+from tunesmith.tasks.preference_losses import Dpo, dpo_losses, ipo_losses, orpo_losses
 from tunesmith.tasks.preference_report import preference_scores, share_first, share_greater
 from tunesmith.tasks.rendering import open_task, save_task
 from tunesmith.testing import tiny_llama
@@ -273,14 +274,17 @@ def test_it_chats_as_any_chat_model(start, data, tmp_path):
 # ---- figures -----------------------------------------------------------------------------------------------------
 
 
+def dpo(**keys):
+    return ChosenObjective(ObjectiveSection(name="dpo"), "tunesmith", Dpo(**keys))
+
+
 def test_figures_by_hand():
     outputs = [
         Judged((-1.0, -2.0), (-2.0, -2.0), (2, 2), None),
         Judged((-4.0, -1.0), (-3.0, -1.0), (2, 2), None),
         Judged((-5.0, -5.0), (-5.0, -5.0), (2, 2), None),
     ]
-    objective = ObjectiveSection(name="dpo", beta=0.5, label_smoothing=0.0)
-    scores = preference_scores(objective, outputs)
+    scores = preference_scores(dpo(beta=0.5), outputs)
     assert scores["accuracy"] == pytest.approx((1 + 0 + 0.5) / 3)
     assert scores["margin"] == pytest.approx(0.0)
     assert scores["chosen_logprob"] == pytest.approx(-10 / 3)
@@ -311,4 +315,4 @@ def test_a_source_without_a_digest_is_not_cached(llama, data, tmp_path):
 
 def test_rounding_is_no_preference():
     outputs = [Judged((-600.0002, -400.0001), (-600.0, -400.0), (9, 9), None)]
-    assert preference_scores(ObjectiveSection(name="dpo", beta=0.1), outputs)["accuracy"] == 0.5
+    assert preference_scores(dpo(), outputs)["accuracy"] == 0.5

@@ -14,6 +14,7 @@ def test_public_names():
         "Encoded",
         "Matrix",
         "Metric",
+        "Objective",
         "Section",
         "Table",
         "Task",

@@ -28,6 +28,7 @@ from tunesmith.tasks import Transform
 from tunesmith.tasks.encoding_key import encoding_key
 from tunesmith.testing import tiny_bert
 from tunesmith.training.batches import collated_parts, parts_of_step
+from tunesmith.training.checkpoint import Progress
 from tunesmith.training.loop import Job, take_step
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith.training.prepare import prepare
@@ -160,7 +161,9 @@ def test_a_step_in_parts_sees_the_rows_of_the_whole_step(place: Path, kind: str,
         losses = []
         for work, batches in ((whole, one), (cut, several)):
             work.model.eval()  # dropout draws in the order of the parts
-            losses.append(take_step(Job(work, make_optimizer(work.model, work.recipe.train), None), batches, 0.0).loss)
+            losses.append(
+                take_step(Job(work, make_optimizer(work.model, work.recipe.train), Progress()), batches, 0.0).loss
+            )
         assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
