@@ -9,11 +9,13 @@ files under the same names. Blocks with any other mark are left alone; ``text`` 
 network.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = set() if (ROOT / "enterprise").exists() else {"LICENSE-ENTERPRISE"}
 BLOCK = re.compile(r"^```(console|python|\w+ title=(?P<title>\S+))\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Run where the plugin is installed: the MIT suite also runs against the wheel of `tunesmith` alone.
+OF_PLUGINS = {"privacy.md": "tunesmith_privacy"}
 FRAGMENTS = {"hooks.md"}  # its blocks are parts of plugins; tests/core/plugin/test_hook_docs.py runs them in place
 RUN = [
     page
@@ -42,6 +46,22 @@ def commands(body):
             yield command
 
 
+def has_made_a_plugin(place, forge, environment):
+    """What docs/tutorials/first-plugin.md promises: a sound plugin, and its own figure and table in the report."""
+    environment = environment | {"PYTHONPATH": "site"}
+    (shown,) = json.loads(forge.tunesmith("plugins", "show", "stars", "--json", cwd=place, env=environment).stdout)
+    assert (shown["name"], shown["status"], shown["reason"]) == ("stars", "ok", "")
+    examined = forge.tunesmith("plugins", "doctor", "stars", "--json", cwd=place, env=environment)
+    assert (examined.returncode, json.loads(examined.stdout)["ok"]) == (0, True)
+    report = (place / "runs/stars/report.html").read_text(encoding="utf-8")
+    assert "How far off, by true rating" in report
+    assert "within one" in report  # the figure that the page adds
+
+
+PROMISES = {"first-plugin.md": has_made_a_plugin}
+"""What must hold after all commands of a page, beside that none of them failed."""
+
+
 @pytest.fixture
 def place(tmp_path):
     """A folder like a fresh clone, as far as pages need one."""
@@ -57,6 +77,8 @@ def test_what_the_page_says_works(page, place, forge):
     text = page.read_text(encoding="utf-8")
     if "../shared/" in text and not (ROOT.parent / "shared").is_dir():
         pytest.skip("the page uses data sets beside the repository, and ../shared is not there")
+    if page.name in OF_PLUGINS and find_spec(OF_PLUGINS[page.name]) is None:
+        pytest.skip(f"the page is about a plugin, and {OF_PLUGINS[page.name]} is not installed")
     path = os.pathsep.join([str(forge.folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
     for match in BLOCK.finditer(text):
@@ -72,6 +94,8 @@ def test_what_the_page_says_works(page, place, forge):
                 shell = [shutil.which("bash") or "sh", "-ec", code]
                 done = subprocess.run(shell, cwd=place, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{code}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+    if page.name in PROMISES:
+        PROMISES[page.name](place, forge, environment)
 
 
 def test_links_lead_somewhere():

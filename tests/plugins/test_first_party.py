@@ -8,8 +8,14 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+import tunesmith
 from tunesmith._plugins import get_host
+
+TESTED = ("0.1",)
+"""Versions of the core that the tests of plugins run against, the lowest that one of them takes first. There is only one
+so far: whoever raises the core's version adds the run against the wheel of the lowest to scripts/test."""
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -37,3 +43,16 @@ def test_it_loads(folder: Path) -> None:
     assert [line for line in declared.requires or () if line.startswith("tunesmith<")], "an upper bound on tunesmith"
     records = [record for record in get_host().records if record.distribution == folder.name]
     assert [(record.status, record.reason) for record in records] == [("ok", "")]
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_the_cores_it_takes_are_those_it_is_tested_against(folder: Path) -> None:
+    try:
+        declared = distribution(folder.name)
+    except PackageNotFoundError:
+        pytest.skip(f"{folder.name} is not installed in this environment")
+    (core,) = [one for line in declared.requires or () if (one := Requirement(line)).name == "tunesmith"]
+    bounds = {one.operator: one.version for one in core.specifier}
+    assert bounds.keys() == {">=", "<"}
+    assert bounds[">="] in TESTED
+    assert core.specifier.contains(tunesmith.__version__)
