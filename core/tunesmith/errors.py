@@ -13,6 +13,7 @@
     ├── NotFoundError        no task, reader, model … of that name
     ├── PluginError          a plugin is broken, incompatible or missing
     ├── DeniedError          a plugin that was asked does not let it happen
+    ├── SignedDocumentError  a license or another signed document is damaged, or not signed by whom it should be
     ├── OutputError          the output folder cannot be written
     ├── RunError             a run folder is locked, foreign, or cannot be resumed
     ├── TooLargeError        the job needs more memory than there is, and was not started
@@ -61,6 +62,7 @@ __all__ = [
     "RequestError",
     "RunError",
     "SettingsError",
+    "SignedDocumentError",
     "StoppedError",
     "TooLargeError",
     "TrainingError",
@@ -199,6 +201,25 @@ class PluginError(TunesmithError):
 
 class DeniedError(TunesmithError):
     """A gate said no, or could not be asked, or a plugin that has to be there is not. Nothing was begun."""
+
+
+class SignedDocumentError(TunesmithError):
+    """A signed document is damaged, of another kind, or not signed by whom it should be. Nothing of it was used.
+
+    ``reason`` is its name for programs, one of ``tunesmith.licensing.REASONS``.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        reason: str,
+        given: object = None,
+        expected: object = None,
+        fix: str | Sequence[str] | None = None,
+    ) -> None:
+        self.reason = reason
+        super().__init__(what, given=given, expected=expected, fix=fix)
 
 
 class OutputError(TunesmithError):

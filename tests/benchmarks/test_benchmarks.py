@@ -96,3 +96,14 @@ def test_the_contest_of_answers_runs_a_few_tokens(run):
     assert "| transformers " in printed
     for figures in result["median"].values():
         assert min(figures["tokens_per_second"], figures["first_ms"], figures["share"]) > 0
+
+
+def test_the_start_with_plugins_runs_two_turns(run):
+    """No time is judged but one: what is not imported does not sleep."""
+    printed, result = run("plugin_startup.py", "--turns", "2", "--counts", "2", "--slow", "2")
+    assert "tunesmith --help" in printed
+    figures = result["seconds"]["tunesmith"]
+    assert figures.keys() == {"no plugins", "2 plugins", "1 broken", "1 incompatible", "1 slow (2 s)"}
+    assert all(one["code"] == 0 and one["helped"] and one["turns"] == 2 for one in figures.values())
+    assert figures["1 slow (2 s)"]["wall_min"] > 2
+    assert figures["1 incompatible"]["wall_min"] < figures["1 slow (2 s)"]["wall_min"]

@@ -43,7 +43,7 @@ TREE: dict[str, set[str]] = {
     "serve": {"MODEL...", "--name", "--adapter", "--host", "--port", "--key-file", "--device", "--weights", "--slots"}
     | {"--context", "--max-waiting", "--max-requests", "--max-connections", "--max-body-bytes", "--max-prompt-chars"}
     | {"--max-new-tokens", "--max-choices", "--max-inputs", "--max-seconds", "--drain-seconds", "--no-check"}
-    | {"--no-page"}
+    | {"--route", "--no-page"}
     | {"--quiet", "-q"},
     "batch": {"MODEL...", "--in", "--out", "--name", "--resume", "--at-once", "--quiet", "-q"},
     "runs": set(),

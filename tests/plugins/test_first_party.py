@@ -14,8 +14,8 @@ import tunesmith
 from tunesmith._plugins import get_host
 
 TESTED = ("0.1",)
-"""Versions of the core that the tests of plugins run against, the lowest that one of them takes first. There is only one
-so far: whoever raises the core's version adds the run against the wheel of the lowest to scripts/test."""
+"""Versions of the core that the tests of plugins run against, the lowest that one of them takes first. There is only
+one so far: whoever raises the core's version adds the run against the wheel of the lowest to scripts/test."""
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -51,7 +51,8 @@ def test_the_cores_it_takes_are_those_it_is_tested_against(folder: Path) -> None
         declared = distribution(folder.name)
     except PackageNotFoundError:
         pytest.skip(f"{folder.name} is not installed in this environment")
-    (core,) = [one for line in declared.requires or () if (one := Requirement(line)).name == "tunesmith"]
+    requires = [Requirement(line) for line in declared.requires or ()]
+    (core,) = [one for one in requires if one.name == "tunesmith" and one.marker is None]
     bounds = {one.operator: one.version for one in core.specifier}
     assert bounds.keys() == {">=", "<"}
     assert bounds[">="] in TESTED

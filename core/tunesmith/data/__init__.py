@@ -9,7 +9,6 @@ needs pydantic, comes on first use (PEP 562).
 from typing import TYPE_CHECKING
 
 from tunesmith._lazy import lazy_names
-
 from tunesmith.data.batches import batch_order, padding_share, split_batch
 from tunesmith.data.cache import cache_entries, cache_folder, clear_cache
 from tunesmith.data.columns import apply_columns, bind_columns, map_columns

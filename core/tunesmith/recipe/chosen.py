@@ -8,10 +8,11 @@ which plugin has the name, so the keys are checked when the job is prepared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from tunesmith.errors import PluginError, RecipeError
 from tunesmith.recipe.section import Section
@@ -20,7 +21,7 @@ from tunesmith.recipe.words import closest, described, shown
 if TYPE_CHECKING:
     from tunesmith.registry import Registry
 
-__all__ = ["ChosenSection", "make_chosen", "resolve_chosen", "section_class", "told"]
+__all__ = ["ChosenSection", "filled", "make_chosen", "resolve_chosen", "section_class", "told"]
 
 S = TypeVar("S", bound=Section)
 C = TypeVar("C", bound="ChosenSection")
@@ -65,7 +66,19 @@ def make_chosen(chosen: ChosenSection, kind: str, base: type[S], registry: Regis
     Raises:
         ValidationError: its keys are not those of the class.
     """
-    return section_class(kind, chosen.name, base, registry).model_validate(chosen.keys())
+    return filled(section_class(kind, chosen.name, base, registry), chosen.keys())
+
+
+def filled(section: type[S], values: Mapping[str, Any]) -> S:
+    """A section of plain data, strictly, but with a list where a field is a tuple and text where it is a path or date.
+
+    That is what JSON and YAML have, and what a resolved recipe holds: so the fields of a plugin's section may be of any
+    type that pydantic writes as JSON.
+
+    Raises:
+        ValidationError: its keys or values are not those of the section.
+    """
+    return section.model_validate_json(to_json(values, inf_nan_mode="constants"))
 
 
 def resolve_chosen(asked: Sequence[C], key: str, kind: str, base: type[Section], registry: Registry) -> list[C]:

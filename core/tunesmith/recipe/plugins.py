@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from tunesmith.errors import NotFoundError, RecipeError
-from tunesmith.recipe.chosen import section_class, told
+from tunesmith.recipe.chosen import filled, section_class, told
 from tunesmith.recipe.schema import Recipe
 from tunesmith.recipe.section import Section
 
@@ -33,7 +33,7 @@ def plugin_settings(recipe: Recipe, plugin: str, section: type[S]) -> S:
         RecipeError: keys or values that the section does not take.
     """
     try:
-        return section.model_validate(recipe.plugins.get(plugin, {}))
+        return filled(section, recipe.plugins.get(plugin, {}))
     except ValidationError as error:
         raise _refused(told(error, f"plugins.{plugin}", section), {plugin: section}) from error
 
@@ -53,7 +53,7 @@ def resolve_plugins(recipe: Recipe, registry: Registry) -> Recipe:
     for plugin, values in recipe.plugins.items():
         section = _section(plugin, registry)
         try:
-            resolved[plugin] = section.model_validate(values).model_dump(mode="json")
+            resolved[plugin] = filled(section, values).model_dump(mode="json")
         except ValidationError as error:
             problems += told(error, f"plugins.{plugin}", section)
             known[plugin] = section

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tunesmith.errors import NotFoundError, PluginError, RecipeError
 from tunesmith.plugin import ObjectiveSpec
-from tunesmith.recipe.chosen import section_class, told
+from tunesmith.recipe.chosen import filled, section_class, told
 from tunesmith.recipe.schema import ObjectiveSection
 from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.tasks.objectives import ChosenObjective, Objective
@@ -47,7 +47,7 @@ def choose_objective(section: ObjectiveSection, task: Minimizing, registry: Regi
     kind = _checked_class(found, task, registry)
     keys = section.keys()
     try:
-        objective = kind.model_validate(keys)
+        objective = filled(kind, keys)
     except ValidationError as error:
         raise _wrong_keys(error, found, kind, usable, registry) from error
     resolved = {"name": section.name or written(found), **objective.model_dump(mode="json")}

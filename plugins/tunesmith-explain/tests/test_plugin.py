@@ -21,6 +21,7 @@ from tunesmith._plugins import get_host
 from tunesmith.errors import ModelError, OutputError, RecipeError
 from tunesmith.tasks.images import png_bytes
 from tunesmith.tasks.text_classification import TextClassification
+from tunesmith.testing import check_plugin
 from tunesmith_explain import attribute
 from tunesmith_explain.cli import app
 from tunesmith_explain.section import choose_rows
@@ -49,10 +50,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "test.csv").write_text(made_up(20, 1) + "<b>the</b> & splendid river,bad\n")
     recipe = {
         "task": "text-classification",
-        "model": "scratch:bert-50k",
+        "model": "scratch:bert-100k",
         "data": {"train": str(folder / "train.csv"), "test": str(folder / "test.csv")},
-        "train": {"epochs": 12, "rows_per_batch": 16, "learning_rate": 3e-3, "device": "cpu"},
-        "evaluate": {"sections": [{"name": "attributions", "rows": 4, "steps": 8}]},
+        "train": {"epochs": 7, "rows_per_batch": 16, "learning_rate": 1e-3, "device": "cpu"},
+        "evaluate": {"sections": [{"name": "attributions", "rows": 4, "steps": 256}]},
         "output": str(folder / "run"),
     }
     tunesmith.train(tunesmith.parse_recipe(recipe))
@@ -82,7 +83,7 @@ def test_the_planted_word_speaks_for_its_label(run: Path) -> None:
         Row({"text": "a splendid river waits"}, Origin("x", 1)),
         Row({"text": "the dreadful stone falls"}, Origin("x", 2)),
     ]
-    good, bad = attribute(task, model.module, [task.parse(row, labelled=False) for row in rows])
+    good, bad = attribute(task, model.module, [task.parse(row, labelled=False) for row in rows], steps=256)
     assert (good.label, bad.label) == ("good", "bad")
     assert good.true is None
     assert good.speaking(most=1)[0].text == "splendid"
@@ -93,7 +94,7 @@ def test_the_report_shows_mistakes_first_then_typical_rows_and_the_words_of_each
     page = html.unescape((run / "report.html").read_text())
     part = page[page.index("What the answers rest on") : page.index("Use it")]
     assert "4 rows of test, the most confident mistakes first, then typical right ones" in part
-    assert "Integrated gradients in 8 steps" in part
+    assert "Integrated gradients in 256 steps" in part
     assert part.index("predicted, wrong") < part.index("true, not predicted") < part.index("predicted, right")
     summary = part[part.index("What speaks for each label") :]
     assert "splendid +" in summary
@@ -114,7 +115,9 @@ def test_a_section_of_another_task_is_refused_before_training(tmp_path: Path) ->
 
 
 def test_explain_for_people(run: Path) -> None:
-    result = CliRunner().invoke(app, [str(run), "--data", str(run.parent / "test.csv"), "--rows", "2", "--steps", "8"])
+    result = CliRunner().invoke(
+        app, [str(run), "--data", str(run.parent / "test.csv"), "--rows", "2", "--steps", "256"]
+    )
     assert result.exit_code == 0, result.output
     blocks = result.stdout.strip().split("\n\n")
     assert len(blocks) == 2
@@ -138,19 +141,32 @@ def test_in_a_terminal_words_are_colored(run: Path, monkeypatch: pytest.MonkeyPa
     from tunesmith.data.rows import Origin, Row
 
     example = model.definition.parse(Row({"text": "a splendid [red]river[/red]"}, Origin("x", 1)), labelled=False)
-    show(attribute(model.definition, model.module, [example]), out)
+    show(attribute(model.definition, model.module, [example], steps=256), out)
     assert "\x1b[30;48;2;79;144;191msplendid" in out.getvalue()
 
 
 def test_explain_for_programs(run: Path) -> None:
-    result = CliRunner().invoke(app, [str(run), "--data", str(run.parent / "test.csv"), "--rows", "1", "--json"])
+    result = CliRunner().invoke(
+        app, [str(run), "--data", str(run.parent / "test.csv"), "--rows", "1", "--steps", "256", "--json"]
+    )
     (one,) = json.loads(result.stdout)
-    assert (one["label"], one["predicted"], one["true"], one["steps"]) == ("good", True, True, 32)
+    assert (one["label"], one["predicted"], one["true"], one["steps"]) == ("good", True, True, 256)
     total = sum(piece["score"] for piece in one["pieces"]) + one["rest"]
     assert total == pytest.approx(one["value"] - one["baseline_value"], abs=0.01)
     assert one["error"] < 0.05
     piece = next(piece for piece in one["pieces"] if piece["text"] == "splendid")
     assert one["text"][piece["start"] : piece["end"]] == "splendid"
+
+
+def test_amounts_that_miss_the_answer_are_told(run: Path) -> None:
+    arguments = [str(run), "--data", str(run.parent / "test.csv"), "--rows", "5", "--steps", "1"]
+    result = CliRunner().invoke(app, arguments)
+    assert "miss the answer by more than 5%" in result.stderr
+    assert "take more steps than 1" in result.stderr
+
+
+def test_the_plugin_keeps_its_promises() -> None:
+    check_plugin("explain")
 
 
 def test_the_page_asks_nothing_of_anybody_and_escapes_everything(run: Path, tmp_path: Path) -> None:

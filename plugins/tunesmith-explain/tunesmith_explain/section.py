@@ -7,12 +7,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from tunesmith.engine.items import run_items
+from tunesmith.errors import Origin
 from tunesmith.evaluate import Finished, ReportSection
 from tunesmith.tasks import Section
 from tunesmith.tasks.classification import Classification
@@ -23,7 +25,7 @@ from tunesmith_explain.attributions import Attribution, unconverged
 from tunesmith_explain.explaining import attribute_items
 from tunesmith_explain.heat import heat_png
 from tunesmith_explain.questions import BASELINES, check_task, chosen_baseline
-from tunesmith_explain.summary import by_label, mean_heats, speaking_text
+from tunesmith_explain.summary import Mean, amount_text, by_label, mean_heats, speaking_text
 
 __all__ = ["Attributions", "choose_rows"]
 
@@ -105,7 +107,7 @@ def _rows_table(found: list[Attribution], note: str) -> Table:
             note=note,
             header=("where", "predicted", "true", "raises it", "lowers it"),
             rows=[
-                (str(one.origin), one.value, "–" if one.target is None else one.target, *speaking_text(one))
+                (_place(one), one.value, "–" if one.target is None else one.target, *speaking_text(one))
                 for one in found
             ],
         )
@@ -115,7 +117,7 @@ def _rows_table(found: list[Attribution], note: str) -> Table:
             title=title,
             note=f"{note} Blue pixels speak for the label, orange ones against it.",
             header=("where", "label", "", "probability"),
-            rows=[(str(one.origin), *fact) for one, fact in zip(found, facts, strict=True)],
+            rows=[(_place(one), *fact) for one, fact in zip(found, facts, strict=True)],
             images=[heat_png(one) for one in found],
             image_width=180,
         )
@@ -125,7 +127,7 @@ def _rows_table(found: list[Attribution], note: str) -> Table:
         note=note,
         header=(what, "label", "", "probability", "speaks for it", "speaks against it"),
         rows=[
-            (excerpt(one.text) if one.text is not None else str(one.origin), *fact, *speaking_text(one))
+            (excerpt(one.text) if one.text is not None else _place(one), *fact, *speaking_text(one))
             for one, fact in zip(found, facts, strict=True)
         ],
     )
@@ -167,16 +169,25 @@ def _summaries(found: list[Attribution], split: str) -> list[Table]:
     return [
         Table(
             title="What speaks for each label",
-            note=f"Of the rows above: the {word}s with the greatest mean amount, and in how many rows they stand.",
-            header=("label", *([f"{word}s that speak for it", "against it"])),
+            note=f"Of the rows above: the {word}s with the greatest mean amount, and how many rows have them.",
+            header=("label", f"{word}s that speak for it", "against it"),
             rows=[
                 (
                     label,
-                    ", ".join(f"{one.text} {one.mean:+.2f} ({one.rows})" for one in ones if one.mean > 0) or "–",
-                    ", ".join(f"{one.text} {one.mean:+.2f} ({one.rows})" for one in reversed(ones) if one.mean < 0)
-                    or "–",
+                    " · ".join(_mean_text(one) for one in ones if one.mean > 0) or "–",
+                    " · ".join(_mean_text(one) for one in reversed(ones) if one.mean < 0) or "–",
                 )
                 for label, ones in groups.items()
             ],
         )
     ]
+
+
+def _mean_text(one: Mean) -> str:
+    rows = f" ({one.rows} rows)" if one.rows > 1 else ""
+    return f"{one.text} {amount_text(one.mean)}{rows}"
+
+
+def _place(one: Attribution) -> str:
+    """The file's name without its folders, which would fill the table, and the line."""
+    return str(Origin(Path(one.origin.file).name, one.origin.line))

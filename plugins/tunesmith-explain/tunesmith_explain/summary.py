@@ -13,7 +13,7 @@ import numpy as np
 from tunesmith_explain.attributions import Attribution, Piece
 from tunesmith_explain.heat import heat_png
 
-__all__ = ["MOST", "Mean", "by_label", "mean_heats", "named", "speaking_text"]
+__all__ = ["MOST", "Mean", "amount_text", "by_label", "mean_heats", "named", "speaking_text"]
 
 MOST = 6
 """Pieces that are named for each side."""
@@ -77,16 +77,18 @@ def mean_heats(found: Sequence[Attribution]) -> list[tuple[str, int, bytes]]:
 def named(piece: Piece) -> str:
     """A word with its amount, or a column with what it holds and its amount."""
     if piece.cell is None:
-        return f"{piece.text} {_amount(piece.score)}"
-    return f"{piece.text} = {piece.cell or '(empty)'} {_amount(piece.score)}"
+        return f"{piece.text} {amount_text(piece.score)}"
+    return f"{piece.text} = {piece.cell or '(empty)'} ({amount_text(piece.score)})"
 
 
 def speaking_text(one: Attribution, most: int = MOST) -> tuple[str, str]:
     """What speaks for the answer, and what against it, strongest first."""
     sides = (one.speaking(most=most), one.speaking(against=True, most=most))
-    for_it, against = (", ".join(map(named, side)) or "–" for side in sides)
+    for_it, against = (" · ".join(map(named, side)) or "–" for side in sides)
     return for_it, against
 
 
-def _amount(score: float) -> str:
-    return f"{score:+.2f}" if abs(score) >= 0.1 else f"{score:+.2g}"
+def amount_text(score: float) -> str:
+    """An amount with its sign, for people."""
+    text = f"{score:+.2f}" if abs(score) >= 0.1 else f"{score:+.2g}"
+    return text.replace("-", "−", 1) if score < 0 else text

@@ -227,8 +227,8 @@ def test_the_noise_for_a_budget_keeps_to_it_and_wastes_little(epsilon: float, ac
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:
     with pytest.raises(RecipeError, match="no amount of noise") as caught:
-        noise_for(epsilon=1e-4, rate=0.5, steps=100_000, delta=1e-9, accountant="rdp")
-    assert "epsilon: 0.0001 at delta 1e-09" in str(caught.value)
+        noise_for(epsilon=1e-6, rate=1.0, steps=100_000, delta=1e-9, accountant="rdp")
+    assert "epsilon: 1e-06 at delta 1e-09" in str(caught.value)
 
 
 def test_the_sentence_never_says_less_than_was_spent() -> None:

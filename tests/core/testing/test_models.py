@@ -16,7 +16,25 @@ from tunesmith.testing import tiny_bert, tiny_image_model, tiny_llama, tiny_t5
 
 
 def test_public_names() -> None:
-    assert tunesmith.testing.__all__ == ["tiny_bert", "tiny_image_model", "tiny_llama", "tiny_t5"]
+    assert tunesmith.testing.__all__ == [
+        "ConformanceError",
+        "FakeHub",
+        "Finding",
+        "HookCall",
+        "HookRecorder",
+        "Report",
+        "WentOnlineError",
+        "check_dataset",
+        "check_plugin",
+        "check_task",
+        "no_network",
+        "plugin_checks",
+        "plugin_installed",
+        "tiny_bert",
+        "tiny_image_model",
+        "tiny_llama",
+        "tiny_t5",
+    ]
     with pytest.raises(AttributeError, match="no attribute 'tiny_whale'"):
         _ = tunesmith.testing.tiny_whale
 

@@ -51,6 +51,8 @@ class Settings(Section):
 
     factor: float = Field(default=2.0, gt=0)
     words: list[str] = Field(default_factory=list)
+    pair: tuple[int, int] = (1, 2)
+    place: Path | None = None
 
 
 class Upper(RowTransform):
@@ -236,9 +238,11 @@ def notes(run: Run) -> list[str]:
 
 def test_a_plugins_settings_reach_its_task_and_are_written_out(plugins: Any, place: Path, tmp_path: Path) -> None:
     plugins()
-    run = tunesmith.train(recipe(place, tmp_path / "run", task="tagged", plugins={"demo": {"factor": 3}}))
+    run = tunesmith.train(
+        recipe(place, tmp_path / "run", task="tagged", plugins={"demo": {"factor": 3, "place": "a/b"}})
+    )
     assert "factor 3" in notes(run)
-    assert run.recipe().plugins == {"demo": {"factor": 3.0, "words": []}}
+    assert run.recipe().plugins == {"demo": {"factor": 3.0, "words": [], "pair": [1, 2], "place": "a/b"}}
     assert run.manifest["plugins"] == {"demo": {"distribution": "tunesmith-demo", "version": "1.5"}}
 
 
@@ -250,7 +254,10 @@ def test_a_run_without_plugins_names_none(plugins: Any, place: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"demo": {"factr": 3}}, ["plugins.demo.factr: unknown key; did you mean 'factor'?", "takes factor, words"]),
+        (
+            {"demo": {"factr": 3}},
+            ["plugins.demo.factr: unknown key; did you mean 'factor'?", "takes factor, words, pair, place"],
+        ),
         ({"demo": {"factor": -1}}, ["plugins.demo.factor: expected a number greater than 0, given -1"]),
         (
             {"demo": {"factor": "x", "words": 3}},
