@@ -12,10 +12,14 @@ from packaging.requirements import Requirement
 
 import tunesmith
 from tunesmith._plugins import get_host
+from tunesmith.testing import check_plugin
 
 TESTED = ("0.1",)
 """Versions of the core that the tests of plugins run against, the lowest that one of them takes first. There is only
 one so far: whoever raises the core's version adds the run against the wheel of the lowest to scripts/test."""
+
+ELSEWHERE = ("tunesmith-explain", "tunesmith-thucnews")
+"""Plugins whose own tests make this call: they need more than being installed."""
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -57,3 +61,15 @@ def test_the_cores_it_takes_are_those_it_is_tested_against(folder: Path) -> None
     assert bounds.keys() == {">=", "<"}
     assert bounds[">="] in TESTED
     assert core.specifier.contains(tunesmith.__version__)
+
+
+@pytest.mark.parametrize(
+    "folder", [folder for folder in PLUGINS if folder.name not in ELSEWHERE], ids=lambda it: it.name
+)
+def test_it_passes_what_strangers_plugins_are_asked_to_pass(folder: Path) -> None:
+    names = [record.name for record in get_host().records if record.distribution == folder.name]
+    if not names:
+        pytest.skip(f"{folder.name} is not installed in this environment")
+    report = check_plugin(names[0])
+    assert report.ok
+    assert {"import", "hooks", "metadata", "targets", "specs-unharmed"} <= set(report.passed)

@@ -19,7 +19,7 @@ from tunesmith.recipe.schema import DataSection
 from tunesmith.tasks import metrics as figures
 from tunesmith.tasks.base import Batch, Encoded, Metric, Task
 from tunesmith.tasks.classification_report import calibration_table, label_table, mistakes, most_confused
-from tunesmith.tasks.labels import Labelled, learn_labels, rare_labels, unseen_labels
+from tunesmith.tasks.labels import Labelled, learn_labels, not_one_label, rare_labels, unseen_labels
 from tunesmith.tasks.lengths import plural
 from tunesmith.tasks.sections import Section, Table
 from tunesmith.tasks.state import state_above_zero
@@ -112,6 +112,8 @@ class Classification(Task[X, ClassOutput]):
 
     def check(self, examples: Sequence[X], split: str) -> None:
         error = unseen_labels(examples, self.labels, split)
+        if error is None and not self.multi_label:
+            error = not_one_label(examples, split)
         if error is not None:
             raise error
 

@@ -114,10 +114,13 @@ def png_bytes(pixels: Pixels) -> bytes:
 
 
 def _find(path: Path, beside: Path | None) -> Path:
-    if path.is_file():
-        return path
-    if beside is not None and not path.is_absolute() and (beside / path).is_file():
-        return beside / path
+    try:
+        if path.is_file():
+            return path
+        if beside is not None and not path.is_absolute() and (beside / path).is_file():
+            return beside / path
+    except (OSError, ValueError) as error:  # longer than any path, or with a NUL in it
+        raise RowError(f"image is no path of a file: {getattr(error, 'strerror', None) or error}") from error
     also = f", nor in {beside}" if beside not in (None, Path()) and not path.is_absolute() else ""
     raise RowError(f"there is no image file {path}{also}")
 

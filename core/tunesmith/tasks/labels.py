@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tunesmith.errors import DataError, Origin, Problem
 
-__all__ = ["Labelled", "learn_labels", "rare_labels", "sort_labels", "unseen_labels"]
+__all__ = ["Labelled", "learn_labels", "not_one_label", "rare_labels", "sort_labels", "unseen_labels"]
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 RARE_ROWS = 5
@@ -89,6 +89,24 @@ def unseen_labels(examples: Sequence[Labelled], known: Iterable[str], split: str
             "add training rows with these labels, or take the rows out of this split;",
             "or correct the labels, if they are misspelled",
         ),
+        problems=problems,
+    )
+
+
+def not_one_label(examples: Sequence[Labelled], split: str) -> DataError | None:
+    """The error about rows of ``split`` with no label or several, for a model of which every answer is one; or None."""
+    problems = [
+        Problem(example.origin, f"{len(example.labels)} labels")
+        for example in examples
+        if example.labels is not None and len(example.labels) != 1
+    ]
+    if not problems:
+        return None
+    return DataError(
+        f"the {split} rows have lists of labels, and every training row has one label",
+        given="no label, or several",
+        expected="one label a row, as in training",
+        fix="correct these rows, or train with lists of labels too: a list of one in a single row is enough",
         problems=problems,
     )
 

@@ -9,6 +9,7 @@ import inspect
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ __all__ = ["spec_checks"]
 _Run = Callable[[Any, Any], Iterator[Finding]]
 _PROTOCOLS = {
     "exporter": ("write", "check"),
-    "engine": ("info", "submit", "tokenize", "detokenize", "stats", "load_adapter", "unload_adapter", "drain", "close"),
+    "engine": ("submit", "tokenize", "detokenize", "stats", "load_adapter", "unload_adapter", "drain", "close"),
     "strategy": ("prepare", "share", "total", "feed", "backward", "notes"),
 }
 _GARBAGE = {"empty": b"", "no text": bytes(range(256)), "a text": b"half a line\n\x00\xff", "JSON": b'{"a": [1, {}]}\n'}
@@ -223,9 +224,13 @@ def _reads(spec: Spec, read: Any) -> Iterator[Finding]:
 
 def _models(spec: ModelSpec, make: Any) -> Iterator[Finding]:
     if not spec.weights:
-        config = make(
-            ScratchOptions(architecture=spec.name, size=30_000, tokenizer="byte", vocabulary=260, context=64, seed=0)
+        options = ScratchOptions(
+            architecture=spec.name, size=30_000, tokenizer="byte", vocabulary=260, context=64, seed=0
         )
+        try:
+            config = make(options)
+        except TunesmithError:  # an architecture may have one size only
+            config = make(replace(options, size=None))
         if not hasattr(config, "model_type"):
             yield Finding(
                 problem="it gives no configuration",

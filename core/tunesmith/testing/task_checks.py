@@ -109,7 +109,8 @@ def _garbage(bench: Bench) -> Iterator[Finding]:
                     told.add(place)
                     yield _not_a_row_error("parse", words, labelled, error)
             else:
-                survivors.append((words, example))
+                if labelled or not bench.kind.generates:  # an engine reads what is to be answered by writing
+                    survivors.append((words, example))
     yield from _encode_survivors(bench, survivors)
 
 

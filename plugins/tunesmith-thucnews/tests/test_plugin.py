@@ -18,6 +18,7 @@ from tunesmith._plugins import get_host
 from tunesmith.data.rows import ReadOptions, Row
 from tunesmith.errors import DataError, SettingsError
 from tunesmith.registry import get_registry
+from tunesmith.testing import check_plugin
 from tunesmith_thucnews import dataset, folders, terms, titles
 from tunesmith_thucnews.cli import app
 
@@ -203,3 +204,10 @@ def test_a_folder_of_articles_is_read_by_the_name_of_its_reader(tmp_path: Path) 
     (row,) = read_rows([str(tmp_path)], section, get_registry())
     assert isinstance(row, Row)
     assert dict(row.values) == {"text": "夺冠\n正文", "title": "夺冠", "label": "体育"}
+
+
+def test_it_passes_what_plugins_are_asked_to_pass(
+    accepted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNESMITH_THUCNEWS", str(made_up(tmp_path / "copy")))
+    assert check_plugin("thucnews").ok

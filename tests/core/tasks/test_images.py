@@ -134,3 +134,9 @@ def test_damaged_files_give_pixels_or_a_row_error(place, junk):
 
 def test_png_bytes_round_trip():
     assert np.array_equal(read_picture(png_bytes(RED)).pixels(4, 6, 3), RED)
+
+
+@pytest.mark.parametrize("value", ["long " * 20_000, "a\0b"])
+def test_text_that_can_be_no_path(value):
+    with pytest.raises(RowError, match=r"image is no path of a file: |there is no image file"):
+        read_picture(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tunesmith.errors import DataError, Origin
-from tunesmith.tasks.labels import learn_labels, rare_labels, sort_labels, unseen_labels
+from tunesmith.tasks.labels import learn_labels, not_one_label, rare_labels, sort_labels, unseen_labels
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,10 @@ def test_rare_labels_are_named():
         rare_labels([Example(("a",))] * 9 + [Example(("b",))]) == "1 of 2 labels have fewer than 5 training rows: b (1)"
     )
     assert rare_labels([Example(("a",))] * 9) is None
+
+
+def test_lists_of_labels_where_training_had_one_each():
+    assert not_one_label([Example(("ham",)), Example(None)], "test") is None
+    error = not_one_label([Example((), 2), Example(("ham",), 3), Example(("ham", "eggs"), 4)], "test")
+    assert "the test rows have lists of labels, and every training row has one label" in str(error)
+    assert [str(problem) for problem in error.problems] == ["test.csv:2: 0 labels", "test.csv:4: 2 labels"]
