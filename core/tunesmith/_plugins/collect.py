@@ -56,16 +56,25 @@ class Enrolled:
 
 
 class _Manager(pluggy.PluginManager):
-    """As pluggy's, but it knows the old names of hooks, and does not look at ``__doc__`` and its like, which are most
-    of what a module has."""
+    """As pluggy's, but it knows the old names of hooks, and does not look closer at what can be none: most of what a
+    module has is ``__doc__`` and its like, and what it imported."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
-        options = None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+        options = super().parse_hookimpl_opts(plugin, name) if _may_be_hook(plugin, name) else None
         old = options and OLD_HOOKS.get(options.get("specname") or name)
         if not options or not old:
             return options
         # Under both names it serves two versions of tunesmith, and this one needs the new name only.
         return None if hasattr(plugin, old[0]) else {**options, "specname": old[0]}
+
+
+def _may_be_hook(plugin: object, name: str) -> bool:
+    if name.startswith("__"):
+        return False
+    if not isinstance(plugin, ModuleType):
+        return True
+    found = vars(plugin).get(name)
+    return inspect.isroutine(found) and hasattr(found, f"{PROJECT}_impl")  # the marker that pluggy puts on it
 
 
 class _Specifications(ModuleType):

@@ -14,6 +14,7 @@ from importlib.metadata import Distribution, EntryPoint
 from itertools import chain
 
 import tunesmith
+from tunesmith._plugins.fitting import misfit
 from tunesmith._plugins.records import PluginRecord, Status
 from tunesmith.plugin.specs import NAME_FORM
 
@@ -29,8 +30,6 @@ LIMIT = "TUNESMITH_PLUGINS"
 """Environment variable: the only plugins to load, separated by commas; empty for none. Built-ins always load."""
 
 _log = logging.getLogger("tunesmith.plugins")
-# A cheap look before `packaging` is imported: most requirements of most distributions are about something else.
-_ABOUT_US = re.compile(r"\s*tunesmith(?![A-Za-z0-9._-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +101,7 @@ def judge(found: Iterable[Candidate], environ: Mapping[str, str]) -> Iterator[tu
                 "broken",
                 f"the entry point's name must be lower-case letters, digits, '-', '_' or '.', given {candidate.name!r}",
             )
-        elif reason := _misfit(candidate.requires):
+        elif reason := misfit(candidate.requires, tunesmith.__version__):
             settled = candidate.record("incompatible", reason)
         else:
             settled = None
@@ -123,11 +122,7 @@ def _candidates(distribution: Distribution) -> list[Candidate]:
     requires: tuple[str, ...] = ()
     try:
         entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
-        metadata = distribution.metadata  # parsed anew each time that it, or anything in it, is asked for
-        name = metadata["Name"] or name
-        version = metadata["Version"] or ""
-        # An egg-info has its requirements in a file of their own.
-        requires = tuple(metadata.get_all("Requires-Dist") or distribution.requires or ())
+        name, version, requires = _metadata(distribution)
     except Exception as error:
         unreadable = f"the metadata of its distribution cannot be read: {type(error).__name__}: {error}"
         entries = entries or [EntryPoint(name=name, value="", group=GROUP)]
@@ -143,6 +138,26 @@ def _candidates(distribution: Distribution) -> list[Candidate]:
         )
         for entry in entries
     ]
+
+
+def _metadata(distribution: Distribution) -> tuple[str, str, tuple[str, ...]]:
+    """Its name, its version and what it requires: fields of one line each.
+
+    ``Distribution.metadata`` parses everything as an e-mail, the README at its end included, and this is done at every
+    start for every plugin.
+    """
+    text = distribution.read_text("METADATA")
+    if text is None:  # an egg-info, which has its requirements in a file of their own
+        fields = distribution.metadata
+        return fields["Name"] or "(unnamed)", fields["Version"] or "", tuple(distribution.requires or ())
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            break
+        key, _, value = line.partition(":")
+        found.setdefault(key.lower(), []).append(value.strip())
+    name, version = (found.get(key, [""])[0] for key in ("name", "version"))
+    return name or "(unnamed)", version, tuple(found.get("requires-dist", ()))
 
 
 def _wanted(found: list[Candidate], limit: str | None) -> frozenset[str] | None:
@@ -164,22 +179,3 @@ def _wanted(found: list[Candidate], limit: str | None) -> frozenset[str] | None:
 def _rivals(name: str, found: list[Candidate]) -> str:
     owners = " and ".join(f"{rival.distribution} {rival.version}" for rival in found if rival.name == name)
     return f"the name {name!r} is declared twice, by {owners}; uninstall one"
-
-
-def _misfit(requires: Iterable[str]) -> str:
-    """Why this tunesmith is not one the plugin was made for; empty when it is."""
-    lines = [line for line in requires if _ABOUT_US.match(line)]
-    if not lines:
-        return ""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    for line in lines:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            return f"its requirement on tunesmith cannot be read: {line!r}"
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        if not requirement.specifier.contains(tunesmith.__version__, prereleases=True):
-            return f"needs tunesmith{requirement.specifier}; this is tunesmith {tunesmith.__version__}"
-    return ""
