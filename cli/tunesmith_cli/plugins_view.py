@@ -62,7 +62,10 @@ def show_details(screen: Screen, one: Mapping[str, Any]) -> None:
     screen.fields({name: value for name, value in fields.items() if value})
     if one["provides"]:
         screen.result()
-        rows = [[each["kind"], each["full_name"], each["summary"], each["target"]] for each in one["provides"]]
+        rows = [
+            [each["kind"].replace("_", " "), each["full_name"], each["summary"], each["target"]]
+            for each in one["provides"]
+        ]
         screen.table(["kind", "full name", "summary", "target"], rows)
     if one["traceback"]:
         screen.result(f"\n{one['traceback'].rstrip()}")
