@@ -25,8 +25,9 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = set() if (ROOT / "enterprise").exists() else {"LICENSE-ENTERPRISE"}
 BLOCK = re.compile(r"^```(console|python|\w+ title=(?P<title>\S+))\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Run where the plugin is installed: the MIT suite also runs against the wheel of `tunesmith` alone.
-OF_PLUGINS = {"privacy.md": "tunesmith_privacy"}
+OF_PLUGINS = {page: f"tunesmith_{page}" for page in ("explain", "forecast", "privacy", "thucnews")}
+"""Pages that need a plugin: skipped where the MIT suite runs against the wheel of `tunesmith` alone, and run by
+`scripts/test` in .venv, by their mark."""
 FRAGMENTS = {"hooks.md"}  # its blocks are parts of plugins; tests/core/plugin/test_hook_docs.py runs them in place
 RUN = [
     page
@@ -71,14 +72,20 @@ def place(tmp_path):
     return tmp_path
 
 
+def pages():
+    for page in RUN:
+        marks = [pytest.mark.plugin_page] if page.stem in OF_PLUGINS else []
+        yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
+@pytest.mark.parametrize("page", pages())
 def test_what_the_page_says_works(page, place, forge):
     text = page.read_text(encoding="utf-8")
     if "../shared/" in text and not (ROOT.parent / "shared").is_dir():
         pytest.skip("the page uses data sets beside the repository, and ../shared is not there")
-    if page.name in OF_PLUGINS and find_spec(OF_PLUGINS[page.name]) is None:
-        pytest.skip(f"the page is about a plugin, and {OF_PLUGINS[page.name]} is not installed")
+    if page.stem in OF_PLUGINS and find_spec(OF_PLUGINS[page.stem]) is None:
+        pytest.skip(f"the page is about a plugin, and {OF_PLUGINS[page.stem]} is not installed")
     path = os.pathsep.join([str(forge.folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
     for match in BLOCK.finditer(text):
