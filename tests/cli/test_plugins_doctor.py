@@ -159,7 +159,13 @@ def test_ctrl_c_ends_the_children_too(site: Path) -> None:
     install(site, "told", plugin=f"import os\nopen({str(note)!r}, 'w').write(str(os.getpid()))\nwhile True: pass")
     environ = {**os.environ, "PYTHONPATH": str(site), "TUNESMITH_PLUGINS": "told"}
     command = [sys.executable, "-m", "tunesmith_cli", "plugins", "doctor", "told"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+    def heed() -> None:  # whoever started the tests in the background may have them, and their children, ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed
+    ) as process:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not (note.exists() and note.read_text()):
             time.sleep(0.05)

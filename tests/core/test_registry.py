@@ -167,7 +167,7 @@ def test_a_target_that_cannot_be_loaded_names_everything(
     )
     assert reason in error.what
     assert error.given == "a_plugin_of_tests:Stance"
-    assert error.fix[0].startswith("see `tunesmith plugins list --check`")
+    assert error.fix[0].startswith("see `tunesmith plugins doctor reviews`")
     assert "tunesmith-reviews" in error.fix[1]
     assert error.__cause__ is not None
 
