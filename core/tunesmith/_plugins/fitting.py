@@ -13,12 +13,14 @@ __all__ = ["misfit"]
 _ABOUT_US = re.compile(r"\s*tunesmith(?![A-Za-z0-9._-])", re.IGNORECASE)
 _PLAIN = re.compile(r"\s*tunesmith\s*((?:(?:>=|<=|>|<)\s*\d+(?:\.\d+)*\s*(?:,\s*(?=\S)|\Z))*)", re.IGNORECASE)
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(\d+(?:\.\d+)*)")
+_OF_AN_EXTRA = re.compile(r""";\s*extra\s*==\s*(['"])[\w.-]+\1\s*\Z""")
 _RELEASE = re.compile(r"\d+(?:\.\d+)*\Z")
 
 
 def misfit(requires: Iterable[str], version: str) -> str:
     """Why this version of tunesmith is not one that the requirements allow; empty when it is."""
-    lines = [line for line in requires if _ABOUT_US.match(line) and not _plainly_met(line, version)]
+    lines = [line for line in requires if _ABOUT_US.match(line) and not _OF_AN_EXTRA.search(line)]
+    lines = [line for line in lines if not _plainly_met(line, version)]
     if not lines:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement

@@ -105,9 +105,8 @@ class Application:
         if self._observing.wanted:
             self.observers.append(self._observing)
         added = find_routes(routes)
-        self.api = _api(
-            page, added
-        )  # the routes are alike in all applications; what they work with comes with the request
+        # Routes of the same names are alike in all applications; what they work with comes with the request.
+        self.api = _api(page, added)
         self._intake = Intake(self.api, self.limits)
         self._service = Service(self.models, self.limits, self.metrics, lambda: self.draining)
         door: ASGIApp = Door(

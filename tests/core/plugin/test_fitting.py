@@ -32,10 +32,18 @@ def test_the_quick_look_says_yes_only_where_packaging_does(line: str, version: s
 def test_the_usual_line_needs_no_packaging() -> None:
     code = (
         "import sys; from tunesmith._plugins.fitting import misfit;"
-        "assert misfit(['tunesmith>=0.1,<0.2', 'numpy>=1'], '0.1.0') == ''; print('packaging' in sys.modules)"
+        "lines = ['tunesmith>=0.1,<0.2', 'numpy>=1', 'tunesmith[serve]>=9; extra == \"serve\"'];"
+        "assert misfit(lines, '0.1.0') == ''; print('packaging' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False\n"
+
+
+def test_what_only_an_extra_asks_for_does_not_count_and_other_markers_are_read() -> None:
+    assert misfit(["tunesmith[serve]>=9; extra == 'serve'"], "0.1.0") == ""
+    assert misfit(["tunesmith>=9; python_version < '3'"], "0.1.0") == ""
+    assert "needs tunesmith>=9" in misfit(["tunesmith>=9; python_version > '3'"], "0.1.0")
+    assert "needs tunesmith>=9" in misfit(["tunesmith>=9; python_version > '3' or extra == 'x'"], "0.1.0")
 
 
 def test_a_trailing_comma_or_rubbish_is_left_to_packaging() -> None:
