@@ -9,7 +9,6 @@ what was put there behind its back. No command is run here.
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import shutil
 import site
@@ -17,6 +16,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Literal
 
@@ -170,11 +170,14 @@ def look_around() -> Surroundings:
     managed = Path(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
     here = Path(tunesmith.__file__).resolve()
     own = site.getusersitepackages()
+    # Looked up on the path itself: setuptools' finder takes importlib.util.find_spec("pip") for a run of pip, and from
+    # then on no setuptools can be imported in this process, so torch could not compile.
+    pip = PathFinder.find_spec("pip")
     return Surroundings(
         prefix=Path(sys.prefix),
         executable=sys.executable,
         virtual=virtual,
-        pip=importlib.util.find_spec("pip") is not None,
+        pip=pip is not None,
         managed=managed if not virtual and managed.is_file() else None,
         user=not virtual and here.is_relative_to(Path(own).resolve()),
         installer=_installer("tunesmith"),

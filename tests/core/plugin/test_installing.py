@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -243,3 +246,13 @@ def test_a_url_may_be_asked_for(text: str) -> None:
 def test_tunesmith_itself_is_no_plugin(text: str) -> None:
     with pytest.raises(TunesmithError, match="tunesmith itself is no plugin"):
         request(text)
+
+
+def test_looking_for_pip_leaves_setuptools_importable():
+    """torch.compile imports setuptools, whose finder is put out of order by a search for pip through it."""
+    code = "import tunesmith._plugins.installing as i; print(i.look_around().pip); import setuptools, distutils; "
+    code += "print(distutils.__file__)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    pip, distutils = ran.stdout.split("\n", 1)
+    assert pip == str(PathFinder.find_spec("pip") is not None)
+    assert "setuptools" in distutils
