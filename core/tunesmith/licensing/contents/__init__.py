@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: MIT
+"""What the payloads of signed documents say, for vendors who want no schema of their own.
+
+Each kind has a frozen dataclass; its ``payload()`` is signed, and ``parse_…`` reads what ``verify`` returned. Times are
+aware and in UTC. What follows from a license (whether it still counts, what it lets happen) is not decided here.
+"""
+
+from tunesmith.licensing.contents.activation import (
+    ActivationRequest,
+    ActivationResponse,
+    Asked,
+    parse_activation_request,
+    parse_activation_response,
+    read_activation_request,
+)
+from tunesmith.licensing.contents.license import (
+    BINDINGS,
+    ENVIRONMENTS,
+    Binding,
+    Bound,
+    Environment,
+    License,
+    SubIssuer,
+    parse_license,
+)
+from tunesmith.licensing.contents.parts import Features, Licensee
+from tunesmith.licensing.contents.pool import Lease, Pool, parse_lease, parse_pool
+from tunesmith.licensing.contents.revocations import Revocation, Revocations, Revoked, parse_revocations
+from tunesmith.licensing.contents.usage import UsageReport, Used, parse_usage_report, read_usage_report
+
+__all__ = [
+    "BINDINGS",
+    "ENVIRONMENTS",
+    "ActivationRequest",
+    "ActivationResponse",
+    "Asked",
+    "Binding",
+    "Bound",
+    "Environment",
+    "Features",
+    "Lease",
+    "License",
+    "Licensee",
+    "Pool",
+    "Revocation",
+    "Revocations",
+    "Revoked",
+    "SubIssuer",
+    "UsageReport",
+    "Used",
+    "parse_activation_request",
+    "parse_activation_response",
+    "parse_lease",
+    "parse_license",
+    "parse_pool",
+    "parse_revocations",
+    "parse_usage_report",
+    "read_activation_request",
+    "read_usage_report",
+]
