@@ -10,7 +10,7 @@ from typing import Any
 
 from tunesmith.licensing.reasons import refusal, shown
 
-__all__ = ["integer", "items", "members", "text"]
+__all__ = ["integer", "items", "members", "printable", "text"]
 
 _JOINERS = "\u200c\u200d"  # parts of ordinary Persian, Hindi and emoji
 _REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -60,6 +60,16 @@ def text(value: object, where: str, *, longest: int = 200) -> str:
             "characters", f"{where} is not in composed form", given=_kind(value), expected="Unicode's form NFC"
         )
     return value
+
+
+def printable(value: str) -> str:
+    """A stranger's text for a terminal: what :func:`text` refuses is written as ``\\u202e``, in place of doing it."""
+    return "".join(
+        f"\\u{ord(character):04x}"
+        if unicodedata.category(character) in _REFUSED and character not in _JOINERS
+        else character
+        for character in value
+    )
 
 
 def integer(value: object, where: str, *, least: int, most: int) -> int:

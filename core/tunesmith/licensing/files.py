@@ -13,7 +13,7 @@ from tunesmith.licensing.armor import TEXT, dearmor
 from tunesmith.licensing.envelope import Kind
 from tunesmith.licensing.reasons import refusal
 
-__all__ = ["read_document"]
+__all__ = ["read_document", "read_text_file"]
 
 
 def read_document(path: str | Path, kind: Kind) -> bytes:
@@ -26,10 +26,16 @@ def read_document(path: str | Path, kind: Kind) -> bytes:
         SignedDocumentError: ``no-file``; ``not-a-file``: a folder, pipe or device; ``unreadable``; ``too-large``; or
             what ``dearmor`` says.
     """
-    return dearmor(_content(Path(path)), kind)
+    return dearmor(read_text_file(path), kind)
 
 
-def _content(path: Path) -> bytes:
+def read_text_file(path: str | Path) -> bytes:
+    """The text of a file that may hold several documents, for ``dearmor_all``; read as by ``read_document``.
+
+    Raises:
+        SignedDocumentError: ``no-file``, ``not-a-file``, ``unreadable`` or ``too-large``.
+    """
+    path = Path(path)
     # Without O_NONBLOCK opening a pipe waits for somebody to write to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 
 from tunesmith.licensing.reasons import refusal, shown
 
-__all__ = ["format_timestamp", "parse_timestamp"]
+__all__ = ["format_timestamp", "parse_timestamp", "timestamp_in_words"]
 
 _FORM = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 
@@ -48,3 +48,18 @@ def format_timestamp(moment: datetime) -> str:
         raise ValueError("the time has no time zone: pass an aware datetime, e.g. datetime.now(timezone.utc)")
     moment = moment.astimezone(timezone.utc)
     return f"{moment.year:04}-{moment:%m-%dT%H:%M:%SZ}"  # %Y drops the zeros of early years on some systems
+
+
+def timestamp_in_words(moment: datetime, now: datetime) -> str:
+    """A point in time for people: ``2026-12-08 12:00 UTC, in 12 days``. Parts of a day, hour or minute are cut off."""
+    seconds = int((moment - now).total_seconds())
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if number := abs(seconds) // length:
+            amount = f"{number:,} {unit}{'' if number == 1 else 's'}"
+            return f"{_day_and_time(moment)}, {f'in {amount}' if seconds > 0 else f'{amount} ago'}"
+    return f"{_day_and_time(moment)}, now"
+
+
+def _day_and_time(moment: datetime) -> str:
+    text = format_timestamp(moment)
+    return f"{text[:10]} {text[11:16]} UTC"

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, one_of, written
+from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, one_of, point, written
 from tunesmith.licensing.envelope import read_envelope, verify
 from tunesmith.licensing.fields import integer, text
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
-from tunesmith.licensing.timestamps import parse_timestamp
 
 __all__ = [
     "ActivationRequest",
@@ -92,7 +91,7 @@ def parse_activation_request(payload: bytes) -> ActivationRequest:
         install_id=identifier(value["install_id"], "the installation's id"),
         key=PublicKey.from_text(value["key"], "the installation's key"),
         nonce=identifier(value["nonce"], "the nonce"),
-        made_at=parse_timestamp(value["made_at"], "made_at of the request"),
+        made_at=point(value["made_at"], "made_at of the request"),
         label=text(value["label"], "the label") if value.get("label") is not None else None,
     )
 
@@ -161,5 +160,5 @@ def parse_activation_response(payload: bytes) -> ActivationResponse:
         license_id=identifier(value["license_id"], "the license's id"),
         serial=integer(value["serial"], "the license's serial", least=1, most=LIMIT),
         license_sha256=digest,
-        made_at=parse_timestamp(value["made_at"], "made_at of the answer"),
+        made_at=point(value["made_at"], "made_at of the answer"),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from tunesmith.licensing.contents.parts import (
@@ -15,18 +15,19 @@ from tunesmith.licensing.contents.parts import (
     Licensee,
     begin,
     features,
+    grace_until,
     identifier,
     in_order,
     licensee,
     moment,
     names,
     one_of,
+    point,
     written,
 )
 from tunesmith.licensing.fields import integer, items, members, text
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
-from tunesmith.licensing.timestamps import parse_timestamp
 
 __all__ = ["BINDINGS", "ENVIRONMENTS", "Binding", "Bound", "Environment", "License", "SubIssuer", "parse_license"]
 
@@ -50,6 +51,7 @@ _REQUIRED = (
     "binding",
 )
 _OPTIONAL = ("order", "expires_at", "maintenance_until", "replaces", "oem", "under")
+_KNOWN = frozenset({"schema", "critical", *_REQUIRED, *_OPTIONAL})
 _GRACE = 366
 
 
@@ -128,10 +130,17 @@ class License:
     @property
     def grace_until(self) -> datetime | None:
         """The end of the days of grace; None: the term has no end."""
-        return None if self.expires_at is None else self.expires_at + timedelta(days=self.grace_days)
+        return grace_until(self.expires_at, self.grace_days)
 
     def payload(self) -> bytes:
-        """The payload to sign; what :func:`parse_license` reads."""
+        """The payload to sign; what :func:`parse_license` reads.
+
+        Raises:
+            ValueError: ``extra`` holds a field that has an attribute of its own.
+        """
+        twice = sorted(_KNOWN.intersection(self.extra))
+        if twice:
+            raise ValueError(f"extra is for fields that are not known; these are attributes: {', '.join(twice)}")
         oem = self.oem and {
             "product": self.oem.product,
             "keys": [key.text for key in self.oem.keys],
@@ -170,9 +179,8 @@ def parse_license(payload: bytes) -> License:
         SignedDocumentError: a field is missing, of another type, or of a value that makes no sense; one that is marked
             critical is not known here.
     """
-    value = begin(payload, "the license", required=_REQUIRED, optional=_OPTIONAL, open=True)
+    value = begin(payload, "the license", required=_REQUIRED, optional=_OPTIONAL, lenient=True)
     environment = one_of(value["environment"], ENVIRONMENTS, "the environment")
-    known = {"schema", "critical", *_REQUIRED, *_OPTIONAL}
     found = License(
         product=identifier(value["product"], "the product"),
         license_id=identifier(value["license_id"], "the license's id"),
@@ -181,8 +189,8 @@ def parse_license(payload: bytes) -> License:
         edition=text(value["edition"], "the edition"),
         environment=environment,
         features=features(value["features"]),
-        issued_at=parse_timestamp(value["issued_at"], "issued_at of the license"),
-        starts_at=parse_timestamp(value["starts_at"], "starts_at of the license"),
+        issued_at=point(value["issued_at"], "issued_at of the license"),
+        starts_at=point(value["starts_at"], "starts_at of the license"),
         expires_at=moment(value, "expires_at", "the license"),
         grace_days=integer(value["grace_days"], "the days of grace", least=0, most=_GRACE),
         maintenance_until=moment(value, "maintenance_until", "the license"),
@@ -192,7 +200,7 @@ def parse_license(payload: bytes) -> License:
         oem=_sub_issuer(value["oem"]) if value.get("oem") is not None else None,
         under=identifier(value["under"], "the license it is under") if value.get("under") is not None else None,
         critical=names(value["critical"], "the critical fields of the license") if "critical" in value else (),
-        extra={name: item for name, item in value.items() if name not in known},
+        extra={name: item for name, item in value.items() if name not in _KNOWN},
     )
     in_order("the license", starts_at=found.starts_at, expires_at=found.expires_at)
     if found.environment == "trial" and found.expires_at is None:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,12 +24,14 @@ __all__ = [
     "Licensee",
     "begin",
     "features",
+    "grace_until",
     "identifier",
     "in_order",
     "licensee",
     "moment",
     "names",
     "one_of",
+    "point",
     "written",
 ]
 
@@ -57,16 +59,20 @@ def begin(
     """The fields of a payload that begins with ``schema`` 1.
 
     Args:
-        lenient: fields that nobody here knows are taken, unless the payload itself lists them under ``critical``: so
-            that a newer vendor can tell older readers more, and say what they must not pass over.
+        lenient: fields that nobody here knows are taken, at most 64 of them, unless the payload itself lists them
+            under ``critical``: so that a newer vendor can tell older readers more, and say what they must not pass
+            over. Their names are identifiers, so that no twin in other letters passes for a field that is known.
 
     Raises:
         SignedDocumentError: ``newer-format``: another schema, or a critical field that is not known here; or whatever
             is wrong with the JSON and its fields.
     """
-    found = parse_json(payload)
-    value = members(found, what, required=("schema",), optional=found if type(found) is dict else ())
-    if integer(value["schema"], f"the schema of {what}", least=1, most=LIMIT) != 1:
+    value = parse_json(payload)
+    if (
+        type(value) is dict
+        and "schema" in value
+        and integer(value["schema"], f"the schema of {what}", least=1, most=LIMIT) != 1
+    ):
         raise refusal(
             "newer-format",
             f"{what} is written in a newer format",
@@ -74,20 +80,23 @@ def begin(
             expected="schema 1",
             fix="install a newer release of the product",
         )
-    known = {"schema", *required, *optional, *(["critical"] if lenient else [])}
-    strangers = [name for name in value if name not in known] if lenient else []
-    members(value, what, required=("schema", *required), optional=[*known, *strangers])
-    if "critical" in known and "critical" in value:
-        listed = names(value["critical"], f"the critical fields of {what}", least=1)
-        unmet = next((name for name in listed if name not in known), None)
-        if unmet is not None:
-            raise refusal(
-                "newer-format",
-                f"{what} has a field that must not be passed over, and nobody here knows it",
-                given=unmet,
-                expected=", ".join(sorted(known)),
-                fix="install a newer release of the product",
-            )
+    fields = ("schema", *required)
+    if not lenient or type(value) is not dict:
+        return members(value, what, required=fields, optional=optional)
+    more = (*optional, "critical")
+    # Only the fields that are known go on: errors list what is expected, and nothing of the document's own names.
+    members({name: value[name] for name in (*fields, *more) if name in value}, what, required=fields, optional=more)
+    listed = names(value["critical"], f"the critical fields of {what}", least=1) if "critical" in value else ()
+    unmet = next((name for name in listed if name not in fields and name not in more), None)
+    if unmet is not None:
+        raise refusal(
+            "newer-format",
+            f"{what} has a field that must not be passed over, and nobody here knows it",
+            given=unmet,
+            expected=", ".join(sorted({*fields, *more})),
+            fix="install a newer release of the product",
+        )
+    names([name for name in value if name not in {*fields, *more}], f"the fields of {what} that are not known here")
     return value
 
 
@@ -171,10 +180,38 @@ def features(value: object) -> Features:
     return MappingProxyType(found)
 
 
+def point(value: object, where: str) -> datetime:
+    """A point in time with room around it: days of grace can be added and warnings taken off without an overflow.
+
+    Raises:
+        SignedDocumentError: ``timestamp``, or ``value``: before the year 2000 or after 9000.
+    """
+    found = parse_timestamp(value, where)
+    if not 2000 <= found.year <= 9000:
+        raise refusal(
+            "value",
+            f"{where} is too far away",
+            given=format_timestamp(found),
+            expected="the years 2000 to 9000",
+            fix="what has no end has no such field",
+        )
+    return found
+
+
 def moment(value: Mapping[str, Any], name: str, what: str) -> datetime | None:
     """The point in time of a field that may be missing or null."""
     found = value.get(name)
-    return None if found is None else parse_timestamp(found, f"{name} of {what}")
+    return None if found is None else point(found, f"{name} of {what}")
+
+
+def grace_until(expires_at: datetime | None, grace_days: int) -> datetime | None:
+    """The end of the days of grace; None: the term has no end. Not after the year 9999, which Python cannot count."""
+    if expires_at is None:
+        return None
+    try:
+        return expires_at + timedelta(days=grace_days)
+    except OverflowError:
+        return datetime.max.replace(microsecond=0, tzinfo=expires_at.tzinfo)
 
 
 def in_order(what: str, **moments: datetime | None) -> None:

@@ -9,7 +9,7 @@ asking anybody, and a lease is of no use on another node.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tunesmith.licensing.contents.license import ENVIRONMENTS, Environment
 from tunesmith.licensing.contents.parts import (
@@ -18,17 +18,18 @@ from tunesmith.licensing.contents.parts import (
     Licensee,
     begin,
     features,
+    grace_until,
     identifier,
     in_order,
     licensee,
     moment,
     one_of,
+    point,
     written,
 )
 from tunesmith.licensing.fields import integer, text
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
-from tunesmith.licensing.timestamps import parse_timestamp
 
 __all__ = ["Lease", "Pool", "parse_lease", "parse_pool"]
 
@@ -70,7 +71,7 @@ class Pool:
     @property
     def grace_until(self) -> datetime | None:
         """The end of the days of grace; None: the term has no end."""
-        return None if self.expires_at is None else self.expires_at + timedelta(days=self.grace_days)
+        return grace_until(self.expires_at, self.grace_days)
 
     def payload(self) -> bytes:
         """The payload to sign; what :func:`parse_pool` reads."""
@@ -141,8 +142,8 @@ def parse_pool(payload: bytes) -> Pool:
         lease_seconds=integer(value["lease_seconds"], "lease_seconds", least=1, most=7 * 86400),
         offline_hours=integer(value["offline_hours"], "offline_hours", least=0, most=24 * 366),
         borrow_days=integer(value["borrow_days"], "borrow_days", least=0, most=366),
-        issued_at=parse_timestamp(value["issued_at"], "issued_at of the pool"),
-        starts_at=parse_timestamp(value["starts_at"], "starts_at of the pool"),
+        issued_at=point(value["issued_at"], "issued_at of the pool"),
+        starts_at=point(value["starts_at"], "starts_at of the pool"),
         expires_at=moment(value, "expires_at", "the pool"),
         grace_days=integer(value["grace_days"], "the days of grace", least=0, most=366),
         maintenance_until=moment(value, "maintenance_until", "the pool"),
@@ -229,9 +230,9 @@ def parse_lease(payload: bytes) -> Lease:
         node=identifier(value["node"], "the lease's node"),
         nonce=identifier(value["nonce"], "the lease's nonce"),
         features=features(value["features"]),
-        granted_at=parse_timestamp(value["granted_at"], "granted_at of the lease"),
-        expires_at=parse_timestamp(value["expires_at"], "expires_at of the lease"),
-        open_until=parse_timestamp(value["open_until"], "open_until of the lease"),
+        granted_at=point(value["granted_at"], "granted_at of the lease"),
+        expires_at=point(value["expires_at"], "expires_at of the lease"),
+        open_until=point(value["open_until"], "open_until of the lease"),
         borrowed=value["borrowed"],
     )
     in_order("the lease", granted_at=found.granted_at, expires_at=found.expires_at)

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, written
+from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, one_of, point, written
 from tunesmith.licensing.fields import integer, items, members, text
-from tunesmith.licensing.reasons import refusal
-from tunesmith.licensing.timestamps import parse_timestamp
 
 __all__ = ["Revocation", "Revocations", "Revoked", "parse_revocations"]
 
@@ -88,7 +86,7 @@ def parse_revocations(payload: bytes) -> Revocations:
     return Revocations(
         identifier(value["product"], "the product"),
         integer(value["number"], "the number of the list", least=1, most=LIMIT),
-        parse_timestamp(value["issued_at"], "issued_at of the list"),
+        point(value["issued_at"], "issued_at of the list"),
         tuple(_entry(item) for item in items(value["revoked"], "the list of revocations", least=0, most=10_000)),
     )
 
@@ -96,14 +94,12 @@ def parse_revocations(payload: bytes) -> Revocations:
 def _entry(value: object) -> Revocation:
     where = "a revocation"
     found = members(value, where, required=("kind", "id", "at", "reason"), optional=("up_to",))
-    kind = found["kind"]
-    if kind not in _KINDS:
-        raise refusal("value", f"{where} is of a kind that is not known here", expected=", ".join(_KINDS))
+    kind: Revoked = one_of(found["kind"], _KINDS, f"the kind of {where}")
     up_to = found.get("up_to")
     return Revocation(
         kind,
         identifier(found["id"], "the id of a revocation"),
         None if up_to is None else integer(up_to, "the serial of a revocation", least=1, most=LIMIT),
-        parse_timestamp(found["at"], "the time of a revocation"),
+        point(found["at"], "the time of a revocation"),
         text(found["reason"], "the reason of a revocation"),
     )

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, in_order, written
+from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, in_order, point, written
 from tunesmith.licensing.envelope import read_envelope, verify
 from tunesmith.licensing.fields import integer, items, members, text
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
-from tunesmith.licensing.timestamps import parse_timestamp
 
 __all__ = ["UsageReport", "Used", "parse_usage_report", "read_usage_report"]
 
@@ -94,9 +93,9 @@ def parse_usage_report(payload: bytes) -> UsageReport:
         product=identifier(value["product"], "the product"),
         install_id=identifier(value["install_id"], "the installation's id"),
         key=PublicKey.from_text(value["key"], "the installation's key"),
-        since=parse_timestamp(value["since"], "since of the report"),
-        until=parse_timestamp(value["until"], "until of the report"),
-        made_at=parse_timestamp(value["made_at"], "made_at of the report"),
+        since=point(value["since"], "since of the report"),
+        until=point(value["until"], "until of the report"),
+        made_at=point(value["made_at"], "made_at of the report"),
         used=tuple(_used(item) for item in items(value["used"], "the use", least=0, most=10_000)),
         journal_entries=integer(journal["entries"], "the journal's entries", least=0, most=2**53 - 1),
         journal_head=text(journal["head"], "the journal's last hash", longest=64),
