@@ -107,7 +107,7 @@ def sign(payload: bytes, kind: Kind, private_keys: Iterable[Ed25519PrivateKey]) 
         ValueError: no key, or more than 16.
     """
     message = signed_bytes(payload, kind)
-    return seal(payload, kind, {PublicKey.of(key): key.sign(message) for key in private_keys})
+    return _sealed(payload, kind, {PublicKey.of(key): key.sign(message) for key in private_keys})
 
 
 def seal(payload: bytes, kind: Kind, signatures: Mapping[PublicKey, bytes]) -> bytes:
@@ -117,12 +117,16 @@ def seal(payload: bytes, kind: Kind, signatures: Mapping[PublicKey, bytes]) -> b
         SignedDocumentError: a signature does not fit its key; or the envelope is too large.
         ValueError: no signature, or more than 16.
     """
-    if not 1 <= len(signatures) <= SIGNATURES:
-        raise ValueError(f"an envelope has 1 to {SIGNATURES} signatures, not {len(signatures)}")
     message = signed_bytes(payload, kind)
     for key, signature in signatures.items():
         if not key.fits(signature, message):
             raise _misfit(key.keyid, kind)
+    return _sealed(payload, kind, signatures)
+
+
+def _sealed(payload: bytes, kind: Kind, signatures: Mapping[PublicKey, bytes]) -> bytes:
+    if not 1 <= len(signatures) <= SIGNATURES:
+        raise ValueError(f"an envelope has 1 to {SIGNATURES} signatures, not {len(signatures)}")
     envelope = _written(Envelope(kind, payload, {key.keyid: made for key, made in signatures.items()}))
     if len(envelope) > SIZE:
         raise refusal(

@@ -7,12 +7,13 @@ No text of a document gets into an error: errors end up in logs and bug reports,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal, get_args
 
 from tunesmith.errors import SignedDocumentError
 
-__all__ = ["REASONS", "Reason", "refusal", "shown"]
+__all__ = ["REASONS", "Reason", "about", "refusal", "shown"]
 
 Reason = Literal[
     # the file
@@ -77,6 +78,10 @@ Reason = Literal[
     "root-old-keys",
     "root-new-keys",
     "root-expired",
+    # what a document says
+    "other-product",
+    "no-granting-license",
+    "beyond-grant",
 ]
 
 REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
@@ -98,3 +103,16 @@ def refusal(
 def shown(text: str) -> str:
     """A name or a character of a stranger's document, safe for a terminal: ASCII, and at most 40 characters of it."""
     return ascii(text if len(text) <= 40 else text[:40] + "…")
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Around work with a document that people know by a name, such as that of its file: refusals say which it was."""
+    try:
+        yield
+    except SignedDocumentError as error:
+        if name in str(error):
+            raise
+        raise SignedDocumentError(
+            f"{name}: {error.what}", reason=error.reason, given=error.given, expected=error.expected, fix=error.fix
+        ) from error.__cause__

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tunesmith.licensing.contents import License
 from tunesmith_enterprise.entitlement.evidence import Evidence
 from tunesmith_enterprise.entitlement.features import FEATURES, QUANTITIES
 from tunesmith_enterprise.entitlement.grant import Basis, Grant
@@ -119,7 +120,7 @@ def _refused(feature: str, counted: tuple[Counted, ...], evidence: Evidence) -> 
                     fix=[*_fixes(code), _STATUS, meanings[one.judgement.state].words],
                 )
     if any(not one.replaced_by and one.judgement.code is None for one in counted):
-        names = ", ".join(one.name for one in counted if not one.replaced_by)
+        names = ", ".join(_named(one) for one in counted if not one.replaced_by)
         return LicenseError(
             f"the license does not include the feature {feature}",
             code="not-included",
@@ -145,6 +146,11 @@ def _refused(feature: str, counted: tuple[Counted, ...], evidence: Evidence) -> 
         expected=f"a license with {feature}: {FEATURES[feature].title}",
         fix=["`tunesmith license install FILE`", _STATUS, meanings["none"].words],
     )
+
+
+def _named(one: Counted) -> str:
+    issues = isinstance(one.document, License) and one.document.oem is not None
+    return f"{one.name} (lets its holder issue licenses, and gives nothing itself)" if issues else one.name
 
 
 def _told(found: Entitlement) -> str:

@@ -68,7 +68,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A source of which nothing is used, and why."""
+    """A source, or a document of one, of which nothing is used, and why."""
 
     source: Source
     error: SignedDocumentError

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
 """What several licenses let happen together.
 
-The rules: a license that another one replaces does not count. Features add up. For one feature, those licenses count
+The rules: a license that another one replaces does not count, and one that lets its holder issue licenses gives nothing
+itself: it travels with every one of those. Features add up. For one feature, those licenses count
 whose state has the best effect for it; their limits are added, each license once, and one without a limit lifts it. A
 bad license takes nothing from a good one.
 """
@@ -30,7 +31,7 @@ class Counted:
 
     Attributes:
         document: the license or the pool.
-        features: what it gives; of a seat, what the lease gives.
+        features: what it gives; of a seat, what the lease gives; of a license to issue others, nothing.
         source, sha256: where it was found, and the hash of its envelope.
         judgement: its state here and now.
         replaced_by: the id of the license that takes its place; empty: none.
@@ -129,7 +130,8 @@ def _license(held: Held, evidence: Evidence) -> Counted:
             judgement = Judgement(
                 "revoked", None, "revoked", f"{held.granting.license_id}, which it is under: {above.why}"
             )
-    return Counted(held.license, held.license.features, held.source, held.sha256, judgement)
+    features: Features = {} if held.license.oem is not None else held.license.features
+    return Counted(held.license, features, held.source, held.sha256, judgement)
 
 
 def _seat(seat: Seat, evidence: Evidence) -> Counted:

@@ -152,7 +152,11 @@ def parse_activation_response(payload: bytes) -> ActivationResponse:
     value = begin(payload, "the answer", required=fields)
     digest = value["license_sha256"]
     if type(digest) is not str or not _SHA256.fullmatch(digest):
-        raise refusal("value", "the license's hash is none", expected="64 hexadecimal digits in lower case")
+        raise refusal(
+            "type" if type(digest) is not str else "value",
+            "the license's hash is none",
+            expected="64 hexadecimal digits in lower case",
+        )
     return ActivationResponse(
         product=identifier(value["product"], "the product"),
         install_id=identifier(value["install_id"], "the installation's id"),

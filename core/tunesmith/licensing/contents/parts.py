@@ -30,6 +30,7 @@ __all__ = [
     "licensee",
     "moment",
     "names",
+    "of_product",
     "one_of",
     "point",
     "written",
@@ -84,19 +85,20 @@ def begin(
     if not lenient or type(value) is not dict:
         return members(value, what, required=fields, optional=optional)
     more = (*optional, "critical")
+    known = {*fields, *more}
     # Only the fields that are known go on: errors list what is expected, and nothing of the document's own names.
     members({name: value[name] for name in (*fields, *more) if name in value}, what, required=fields, optional=more)
     listed = names(value["critical"], f"the critical fields of {what}", least=1) if "critical" in value else ()
-    unmet = next((name for name in listed if name not in fields and name not in more), None)
+    unmet = next((name for name in listed if name not in known), None)
     if unmet is not None:
         raise refusal(
             "newer-format",
             f"{what} has a field that must not be passed over, and nobody here knows it",
             given=unmet,
-            expected=", ".join(sorted({*fields, *more})),
+            expected=", ".join(sorted(known)),
             fix="install a newer release of the product",
         )
-    names([name for name in value if name not in {*fields, *more}], f"the fields of {what} that are not known here")
+    names([name for name in value if name not in known], f"the fields of {what} that are not known here")
     return value
 
 
@@ -196,6 +198,22 @@ def point(value: object, where: str) -> datetime:
             fix="what has no end has no such field",
         )
     return found
+
+
+def of_product(given: str, expected: str, what: str) -> None:
+    """Nothing, if a document is for the product that reads it.
+
+    Raises:
+        SignedDocumentError: ``other-product``.
+    """
+    if given != expected:
+        raise refusal(
+            "other-product",
+            f"{what} is for another product",
+            given=given,
+            expected=expected,
+            fix=f"give it to {given}, and look for the one that the vendor sent for {expected}",
+        )
 
 
 def moment(value: Mapping[str, Any], name: str, what: str) -> datetime | None:

@@ -118,7 +118,11 @@ def read_usage_report(envelope: bytes) -> UsageReport:
 def _used(value: object) -> Used:
     found = members(value, "a use", required=("feature", "license_id", "jobs", "most"))
     if type(found["most"]) is not dict or len(found["most"]) > 16:
-        raise refusal("type", "the quantities of a use are not listed as they should be", expected="an object")
+        raise refusal(
+            "type" if type(found["most"]) is not dict else "value",
+            "the quantities of a use are not listed as they should be",
+            expected='an object of at most 16 quantities, e.g. {"gpus": 4}',
+        )
     return Used(
         feature=identifier(found["feature"], "the feature of a use"),
         license_id=identifier(found["license_id"], "the license of a use"),

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
+"""The folders of this machine and this person: where licenses lie, and where is kept what is known."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tunesmith.settings import config_folder
+
+__all__ = ["NOWHERE", "Places"]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders, none of which needs to exist. The working folder is none of them: what lies there comes from whoever
+    sent the project.
+
+    Attributes:
+        user: the person's licenses; None: the account has no home.
+        system: the machine's licenses; None: not looked at.
+        secrets: where containers are given theirs; None: not looked at.
+        state: what is kept from one start to the next; None: nothing is.
+    """
+
+    user: Path | None
+    system: Path | None
+    secrets: Path | None
+    state: Path | None
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str] | None = None) -> Places:
+        """The usual ones.
+
+        ``$XDG_CONFIG_HOME/tunesmith/licenses.d``, ``/etc/tunesmith/licenses.d``, ``/run/secrets`` and
+        ``$XDG_STATE_HOME/tunesmith/enterprise``, by default below ``~/.config`` and ``~/.local/state``; on Windows
+        below ``%APPDATA%``, ``%PROGRAMDATA%`` and ``%LOCALAPPDATA%``. A variable that holds a relative path counts as
+        unset, as the XDG Base Directory Specification has it.
+        """
+        environ = os.environ if environ is None else environ
+        windows = sys.platform == "win32"
+        config, state, system = (
+            ("APPDATA", "LOCALAPPDATA", Path(environ.get("PROGRAMDATA") or r"C:\ProgramData"))
+            if windows
+            else ("XDG_CONFIG_HOME", "XDG_STATE_HOME", Path("/etc"))
+        )
+        given = {name: value for name, value in environ.items() if name != config or os.path.isabs(value)}
+        named = environ.get(state, "")
+        try:
+            user = config_folder(given) / "licenses.d"
+            above = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"
+        except RuntimeError:  # the account has no home: a container that runs under a random number, say
+            return cls(None, system / "tunesmith" / "licenses.d", Path("/run/secrets"), None)
+        return cls(user, system / "tunesmith" / "licenses.d", Path("/run/secrets"), above / "tunesmith" / "enterprise")
+
+
+NOWHERE: Final = Places(None, None, None, None)
+"""No folder at all, no settings: what is handed over counts, and nothing else."""
