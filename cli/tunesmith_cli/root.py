@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from tunesmith._plugins import Provided
 
-__all__ = ["BUILT_IN", "PipeClosedError", "RootGroup", "broken_plugins", "slow_plugins"]
+__all__ = [
+    "BUILT_IN",
+    "OPEN",
+    "PipeClosedError",
+    "RootGroup",
+    "broken_plugins",
+    "joining",
+    "plugin_command",
+    "slow_plugins",
+]
 
 MAKE, USE, LOOK = "Make", "Use", "Look up"
 SLOW = 0.5
@@ -65,10 +74,14 @@ BUILT_IN: dict[str, CommandSpec] = {
         _built_in("trackers", LOOK, "Where figures go beside the run folder", "catalog"),
         _built_in("exporters", LOOK, "Forms in which a model leaves", "catalog"),
         _built_in("cache", LOOK, "What is kept so that it need not be computed again"),
+        _built_in("license", LOOK, "What a license or another signed document says"),
         _built_in("plugins", LOOK, "What is installed, what is wrong with it, and how to change it"),
         _built_in("doctor", LOOK, "Check this machine and this installation"),
     )
 }
+
+OPEN = frozenset({"license"})
+"""Built-in groups that plugins add to: a plugin's command of this name joins the group (see ``open_group``)."""
 
 
 class PipeClosedError(Exception):
@@ -85,7 +98,8 @@ class RootGroup(TyperGroup):
             raise PipeClosedError from error
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return [*BUILT_IN, *_plugin_commands()]
+        joined = {full_name for group in OPEN for full_name in joining(group)}
+        return [*BUILT_IN, *(name for name in _plugin_commands() if name not in joined)]
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Command | None:  # type: ignore[override]
         """What ``--help`` and completion see: a name and a summary."""
@@ -106,7 +120,7 @@ class RootGroup(TyperGroup):
             module, _, attribute = BUILT_IN[name].target.partition(":")
             return name, _as_command(getattr(import_module(module), attribute), name), args[1:]
         if name in _plugin_commands() or "/" in name:
-            return name, _plugin_command(name), args[1:]
+            return name, plugin_command(name), args[1:]
         if ctx.resilient_parsing:
             return None, None, args[1:]
         return ctx.fail(self._no_such_command(ctx, name))
@@ -176,7 +190,17 @@ def _command_spec(provided: Provided) -> CommandSpec:
     return provided.spec
 
 
-def _plugin_command(name: str) -> Command:
+def joining(group: str) -> list[str]:
+    """The full names of plugins' commands that join an open group."""
+    return [item.full_name for item in _plugin_commands().values() if item.spec.name == group]
+
+
+def plugin_command(name: str) -> Command:
+    """A plugin's command by its short or full name, imported now.
+
+    Raises:
+        TunesmithError: there is none, or it is not usable.
+    """
     from tunesmith.registry import get_registry
 
     app = get_registry().load("command", name)

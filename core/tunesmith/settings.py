@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ def config_folder(environ: Mapping[str, str] | None = None) -> Path:
     """The person's own folder for settings of tunesmith; it need not exist.
 
     ``$XDG_CONFIG_HOME/tunesmith``, by default ``~/.config/tunesmith``; on Windows ``%APPDATA%\\tunesmith``.
+
+    Raises:
+        RuntimeError: neither the variable nor a home folder is there.
     """
     environ = os.environ if environ is None else environ
     named = environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
@@ -55,7 +59,9 @@ def settings_files(
     environ: Mapping[str, str] | None = None, *, start: Path | None = None, project: bool = True
 ) -> list[Path]:
     """The files that are there: the machine's, the person's, the project's; without ``project`` the first two."""
-    found = [_SYSTEM / FILE, config_folder(environ) / FILE]
+    found = [_SYSTEM / FILE]
+    with suppress(RuntimeError):  # an account without a home, as containers have them, has no settings of its own
+        found.append(config_folder(environ) / FILE)
     if project:
         here = (start or Path.cwd()).resolve()
         found += [folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()][:1]

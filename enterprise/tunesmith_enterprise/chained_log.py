@@ -137,7 +137,7 @@ class ChainedLog:
         self.path = Path(path)
         self._fsync = fsync
 
-    def append(self, event: str, **fields: Any) -> Head:
+    def append(self, event: str, /, **fields: Any) -> Head:
         """Add a record. When this returns it is in the file, not in a buffer of this process.
 
         Args:

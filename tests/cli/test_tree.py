@@ -79,6 +79,8 @@ TREE: dict[str, set[str]] = {
     "cache": set(),
     "cache list": {"--json"},
     "cache clear": {"--older-than", "--json"},
+    "license": set(),
+    "license inspect": {"FILE", "--json"},
     "plugins": set(),
     "plugins list": {"--json"},
     "plugins show": {"NAME", "--json"},

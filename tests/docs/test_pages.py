@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = set() if (ROOT / "enterprise").exists() else {"LICENSE-ENTERPRISE"}
 BLOCK = re.compile(r"^```(console|python|\w+ title=(?P<title>\S+))\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-OF_PLUGINS = {page: f"tunesmith_{page}" for page in ("explain", "forecast", "privacy", "thucnews")}
+OF_PLUGINS = {page: f"tunesmith_{page}" for page in ("explain", "forecast", "privacy", "thucnews")} | {
+    "licenses": "tunesmith_vendor"
+}
 """Pages that need a plugin: skipped where the MIT suite runs against the wheel of `tunesmith` alone, and run by
 `scripts/test` in .venv, by their mark."""
 FRAGMENTS = {"hooks.md"}  # its blocks are parts of plugins; tests/core/plugin/test_hook_docs.py runs them in place
@@ -66,7 +68,8 @@ PROMISES = {"first-plugin.md": has_made_a_plugin}
 @pytest.fixture
 def place(tmp_path):
     """A folder like a fresh clone, as far as pages need one."""
-    (tmp_path / "core").symlink_to(ROOT / "core")
+    for part in ("core", "enterprise"):
+        (tmp_path / part).symlink_to(ROOT / part)
     if (ROOT.parent / "shared").is_dir():
         (tmp_path.parent / "shared").exists() or (tmp_path.parent / "shared").symlink_to(ROOT.parent / "shared")
     return tmp_path

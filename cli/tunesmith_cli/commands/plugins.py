@@ -107,7 +107,7 @@ def doctor(
     from tunesmith._plugins.doctor import check_required, check_up
     from tunesmith._plugins.known import plugin_names
     from tunesmith_cli.plugins_view import checkup_facts, finding_facts, show_checkups
-    from tunesmith_cli.root import BUILT_IN
+    from tunesmith_cli.root import BUILT_IN, OPEN
     from tunesmith_cli.screen import Screen
 
     screen = Screen(ctx.find_object(Settings) or Settings())
@@ -115,6 +115,7 @@ def doctor(
         None if name is None else plugin_names(name),
         timeout=timeout,
         commands=BUILT_IN,
+        open_groups=OPEN,
         seen=lambda done: screen.note(f"examined {done}"),
     )
     required = check_required([one.seen.record for one in checkups]) if name is None else []

@@ -109,12 +109,12 @@ def _add(screen: Screen, plan: Plan, more: dict[str, Any]) -> None:
     from tunesmith._plugins.known import installed_plugins
     from tunesmith._plugins.requested import same
     from tunesmith_cli.plugins_view import checkup_facts, show_checkups
-    from tunesmith_cli.root import BUILT_IN
+    from tunesmith_cli.root import BUILT_IN, OPEN
 
     _say(screen, plan)
     added = execute(plan, _output())
     theirs = [one for one in installed_plugins() if any(same(one.distribution, each.name) for each in added)]
-    checkups = check_up([one.name for one in theirs], commands=BUILT_IN) if theirs else []
+    checkups = check_up([one.name for one in theirs], commands=BUILT_IN, open_groups=OPEN) if theirs else []
     empty = [each.name for each in added if not any(same(one.distribution, each.name) for one in theirs)]
     if screen.settings.json:
         facts = {**_facts(plan, ran=True), **more, "added": list(map(_entry, added))}

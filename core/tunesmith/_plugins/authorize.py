@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tunesmith._plugins.host import Host, get_host
 from tunesmith._plugins.records import PluginRecord
@@ -15,8 +16,11 @@ from tunesmith.settings import Required, required_plugins
 __all__ = ["authorize", "unmet"]
 
 
-def authorize(action: Action, host: Host | None = None) -> None:
+def authorize(action: Action, host: Host | None = None) -> dict[str, Mapping[str, Any]]:
     """Called at the edge, before anything of an action is begun.
+
+    Returns:
+        What gates want recorded, by plugin. A job writes it into its run; what makes no run drops it.
 
     Raises:
         DeniedError: a required plugin is missing or not usable, or a gate says no or fails.
@@ -30,7 +34,7 @@ def authorize(action: Action, host: Host | None = None) -> None:
             expected=f"the plugin {required.text}, as {required.source} requires",
             fix=["see `tunesmith plugins list`", f"or ask whoever wrote {required.source}"],
         )
-    host.authorize(action)
+    return host.authorize(action)
 
 
 def unmet(records: Iterable[PluginRecord], required: Iterable[Required]) -> list[tuple[Required, str]]:

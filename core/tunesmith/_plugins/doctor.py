@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tunesmith._plugins.authorize import unmet
@@ -90,6 +90,7 @@ def check_up(
     *,
     timeout: float = TIMEOUT,
     commands: Iterable[str] = (),
+    open_groups: Collection[str] = (),
     seen: Callable[[str], None] = lambda name: None,
     remedies: Remedies | None = None,
 ) -> list[Checkup]:
@@ -99,6 +100,7 @@ def check_up(
         names: plugins to look at; None for all, the built-ins too.
         timeout: seconds for each.
         commands: names of the program's own commands, which no plugin's command can have.
+        open_groups: those of them that plugins' commands of the same name join.
         seen: told the name of each plugin that is done, in order.
         remedies: where advice comes from. Default: for the installation there is.
     """
@@ -116,7 +118,7 @@ def check_up(
         yield from _of_answers(one, remedies)
         for target in one.targets:
             yield from _of_target(one.record, target, remedies)
-        yield from _of_names(one, owners)
+        yield from _of_names(one, owners, open_groups)
 
     return [Checkup(seen=one, findings=tuple(findings(one))) for one in examined]
 
@@ -233,10 +235,14 @@ def _owners(examined: Sequence[Examination], commands: Iterable[str]) -> dict[tu
     return owners
 
 
-def _of_names(one: Examination, owners: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[Finding]:
+def _of_names(
+    one: Examination, owners: Mapping[tuple[str, str], Sequence[str]], open_groups: Collection[str]
+) -> Iterator[Finding]:
     """Not broken: the full name always resolves. The built-ins are told of by the plugins that have their names."""
     me = one.record.name
     for spec in one.specs if me != "tunesmith" else ():
+        if spec["kind"] == "command" and spec["name"] in open_groups:
+            continue
         others = [plugin for plugin in owners[spec["kind"], spec["name"]] if plugin != me]
         if others:
             yield Finding(

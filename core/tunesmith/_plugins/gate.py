@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tunesmith._plugins.collect import failure, short
 from tunesmith.errors import DeniedError
-from tunesmith.plugin import ACTIONS, Action, Deny
+from tunesmith.plugin import ACTIONS, Action, Allow, Deny
 
-__all__ = ["Gate", "refuse_denied"]
+__all__ = ["Gate", "ask_gates"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,25 @@ class Gate:
     ask: Callable[..., list[object]]
 
 
-def refuse_denied(gates: Iterable[Gate], action: Action) -> None:
+def ask_gates(gates: Iterable[Gate], action: Action) -> dict[str, Mapping[str, Any]]:
     """Ask the gates, in turn, until one says no.
 
+    Returns:
+        What those that let it pass want recorded, by plugin.
+
     Raises:
-        DeniedError: one says no, raises, exits, or answers neither ``None`` nor a ``Deny``.
+        DeniedError: one says no, raises, exits, or answers neither ``None`` nor an ``Allow`` nor a ``Deny``.
     """
+    records: dict[str, Mapping[str, Any]] = {}
     for gate in gates:
         try:
             answers = gate.ask(action=action)
         except (Exception, SystemExit) as error:
             raise _failed(gate, action, f"it failed: {failure(error)}") from error
         for answer in answers:
+            if isinstance(answer, Allow):
+                records[gate.plugin] = answer.record
+                continue
             if not isinstance(answer, Deny):
                 raise _failed(gate, action, f"it answered {short(answer)}")
             raise DeniedError(
@@ -42,13 +50,14 @@ def refuse_denied(gates: Iterable[Gate], action: Action) -> None:
                 expected="an action that it lets pass",
                 fix=answer.fix or f"ask whoever set up the plugin {gate.plugin!r}",
             )
+    return records
 
 
 def _failed(gate: Gate, action: Action, what: str) -> DeniedError:
     return DeniedError(
         f"the plugin {gate.plugin!r} was asked whether this may happen, and {what}; so it does not happen",
         given=_told(action),
-        expected="tunesmith_authorize to answer None or a tunesmith.plugin.Deny",
+        expected="tunesmith_authorize to answer None, or an Allow or a Deny of tunesmith.plugin",
         fix=[f"update or correct the plugin {gate.plugin!r}: `tunesmith plugins doctor {gate.plugin}`", "or remove it"],
     )
 

@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
+from typing import Any
 
 import tunesmith
 from tunesmith._plugins.collect import Refused, ask, enroll, failure
 from tunesmith._plugins.discover import BUILTIN, Candidate, judge, scan
-from tunesmith._plugins.gate import Gate, refuse_denied
+from tunesmith._plugins.gate import Gate, ask_gates
 from tunesmith._plugins.kinds import AUTHORIZE, KINDS, OBSERVE
 from tunesmith._plugins.records import PluginRecord, Provided
 from tunesmith.errors import PluginError
@@ -94,13 +95,16 @@ class Host:
         """Whether some plugin takes events of this class."""
         return bool(self._observers.get(event))
 
-    def authorize(self, action: Action) -> None:
+    def authorize(self, action: Action) -> dict[str, Mapping[str, Any]]:
         """Ask every gate whether something may happen that is about to.
+
+        Returns:
+            What gates that let it pass want recorded, by plugin.
 
         Raises:
             DeniedError: a gate says no, or fails: then nobody knows what it would have said.
         """
-        refuse_denied(self._gates, action)
+        return ask_gates(self._gates, action)
 
     def _take(self, candidate: Candidate) -> tuple[PluginRecord, list[Provided]]:
         """Import, register and ask one plugin. It comes in whole or not at all."""

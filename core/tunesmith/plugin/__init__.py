@@ -13,7 +13,7 @@ from tunesmith.plugin.events import (
     RunStarted,
     StepDone,
 )
-from tunesmith.plugin.gates import ACTIONS, Action, Deny
+from tunesmith.plugin.gates import ACTIONS, RECORD_BYTES, Action, Allow, Deny
 from tunesmith.plugin.hooks import PROJECT, Hooks, hookimpl
 from tunesmith.plugin.specs import (
     AugmentationSpec,
@@ -38,7 +38,9 @@ from tunesmith.plugin.specs import (
 __all__ = [
     "ACTIONS",
     "PROJECT",
+    "RECORD_BYTES",
     "Action",
+    "Allow",
     "AugmentationSpec",
     "CheckpointSaved",
     "CommandSpec",

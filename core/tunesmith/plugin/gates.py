@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What gates are asked, and how they say no."""
+"""What gates are asked, how they say no, and what of a yes is written down."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["ACTIONS", "Action", "Deny"]
+__all__ = ["ACTIONS", "RECORD_BYTES", "Action", "Allow", "Deny"]
 
 ACTIONS: Mapping[str, str] = {
     "train": "start a job, or go on with one",
@@ -20,6 +20,9 @@ ACTIONS: Mapping[str, str] = {
 """What gates are asked about: the name of each action, and what it is. More may come; a gate lets pass what it does not
 know unless its policy says otherwise."""
 
+RECORD_BYTES: Final = 65_536
+"""How long the record of an :class:`Allow` may be, in bytes of JSON."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
@@ -28,7 +31,8 @@ class Action:
     Attributes:
         name: one of :data:`ACTIONS`.
         subject: what it is done to: the run folder, or the model as it was named.
-        details: plain data of the action. ``train``: ``recipe`` (resolved as far as it is known), ``resume``;
+        details: plain data of the action. ``train``: ``recipe`` (resolved as far as it is known), ``resume``,
+            ``allowed`` (what gates had recorded in the run that is resumed, by plugin; else empty);
             ``evaluate``: ``data``; ``open``: ``engine``; ``serve``: ``host``, ``port``, ``models``; ``export``: ``to``,
             ``quantize``, ``output``.
     """
@@ -54,3 +58,33 @@ class Deny:
         reason: object = self.reason
         if not isinstance(reason, str) or not reason.strip() or "\n" in reason:
             raise ValueError(f"Deny: the reason must be one line of text, given {self.reason!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """A gate's yes that is to be remembered.
+
+    A job writes the record into its run's manifest, under ``allowed`` and the name of the plugin, and a gate that is
+    asked when the run is resumed finds it in ``Action.details["allowed"]``. Actions that make no run keep no record.
+
+    Attributes:
+        record: texts, numbers, True, False, None, and lists and dicts of these with texts for keys; as JSON
+            :data:`RECORD_BYTES` at most. A copy is kept. Anybody who can read the run reads it: no secrets.
+    """
+
+    record: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        import json  # by the few gates that record something, not by every start of the program
+
+        try:
+            text = json.dumps(self.record, allow_nan=False)
+            plain = json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"Allow: the record is no JSON: {error}") from None
+        if not isinstance(plain, dict) or plain != self.record:
+            wanted = "a dict, with lists, not tuples, and texts for keys"
+            raise ValueError(f"Allow: the record must be {wanted}, given {text[:200]}")
+        if len(text) > RECORD_BYTES:
+            raise ValueError(f"Allow: the record must be {RECORD_BYTES:,} bytes of JSON at most, given {len(text):,}")
+        object.__setattr__(self, "record", plain)

@@ -23,7 +23,7 @@ from tunesmith.plugin.events import (
     RunStarted,
     StepDone,
 )
-from tunesmith.plugin.gates import Action, Deny
+from tunesmith.plugin.gates import Action, Allow, Deny
 from tunesmith.plugin.specs import (
     AugmentationSpec,
     CommandSpec,
@@ -314,8 +314,10 @@ class Hooks:
     # ---- gate ----------------------------------------------------------------------------------
 
     @_hookspec
-    def tunesmith_authorize(self, action: Action) -> Deny | None:
+    def tunesmith_authorize(self, action: Action) -> Allow | Deny | None:
         """Whether something may happen that is about to. ``None`` lets it pass.
+
+        ``Allow(record={…})`` lets it pass as well, and a job writes the record into its run.
 
         Example::
 

@@ -17,6 +17,7 @@ from tunesmith.errors import NotFoundError
 from tunesmith.plugin import (
     ACTIONS,
     Action,
+    Allow,
     CheckpointSaved,
     Deny,
     Evaluated,
@@ -287,11 +288,11 @@ def _gate(subject: Subject) -> Iterator[Finding]:
             answers = call(action=Action(name=name, subject="a-model"))
         except (Exception, SystemExit) as error:
             answers = [f"{one_line(error)}"]
-        other = next((one for one in answers if not isinstance(one, Deny)), None)
+        other = next((one for one in answers if not isinstance(one, (Allow, Deny))), None)
         if other is not None:
             yield Finding(
                 problem=f"the gate fails when it is asked about {name!r}, so that this never happens again",
                 given=str(other),
-                expected="None, or a tunesmith.plugin.Deny; details of an action may be missing",
+                expected="None, or an Allow or a Deny of tunesmith.plugin; details of an action may be missing",
                 fix="correct tunesmith_authorize",
             )

@@ -108,7 +108,7 @@ def start(
     """
     if run is None:
         Run.check_free(recipe.output)
-    authorize(Action(name="train", subject=recipe.output, details={"recipe": recipe.model_dump(), "resume": bool(run)}))
+    allowed = _authorized(recipe, run)
     registry, earlier = get_registry(), run or like
     if earlier is not None:
         refuse_missing_plugins(earlier, get_host().records)
@@ -129,10 +129,21 @@ def start(
             refuse_other_inputs(earlier, now, doing="resumed" if earlier is run else "repeated")
         resumed = run is not None
         if run is None:
-            run = Run.create(recipe.output, work.recipe, now)
+            run = Run.create(recipe.output, work.recipe, now | allowed)
         with run.locked(), _outcome_in_manifest(run), memory_explained(work, outlook, run.path):
+            if resumed and allowed:
+                run.update(**allowed)
             _carry_out(work, run, _other_conditions(run, now) if resumed else None, observers, stop or Flag())
     return run
+
+
+def _authorized(recipe: Recipe, run: Run | None) -> dict[str, Any]:
+    """Ask the gates; gives ``allowed`` of the manifest where one of them, now or before, has something recorded."""
+    stored = {} if run is None else run.manifest.get("allowed")
+    earlier = stored if isinstance(stored, dict) else {}  # runs of before gates could record something have none
+    details = {"recipe": recipe.model_dump(), "resume": run is not None, "allowed": earlier}
+    records = authorize(Action(name="train", subject=recipe.output, details=details))
+    return {"allowed": {**earlier, **records}} if earlier or records else {}
 
 
 def _take_up(folder: str | Path, recipe: Recipe | None) -> tuple[Run, Recipe]:

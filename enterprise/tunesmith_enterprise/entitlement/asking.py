@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tunesmith_enterprise.entitlement.deciding import decide
+from tunesmith_enterprise.entitlement.evidence import Evidence
 from tunesmith_enterprise.entitlement.gathering import gather
 from tunesmith_enterprise.entitlement.grant import Grant
 from tunesmith_enterprise.entitlement.journal import write_journal
@@ -32,6 +34,7 @@ def require(feature: str, /, *, license: Argument = None, **quantities: int) -> 
 
     Raises:
         LicenseError: it may not; nothing was begun. ``code`` says why, the text what to do.
+        SettingsError: a license server would have to be asked, and what the settings say of it is wrong.
         ValueError: a quantity is no positive integer.
 
     Example::
@@ -41,9 +44,22 @@ def require(feature: str, /, *, license: Argument = None, **quantities: int) -> 
     places = Places.of(os.environ)
     evidence = gather(license, places=places)
     try:
-        grant = decide(feature, quantities, evidence)
+        grant = _decided(feature, quantities, evidence, places)
     except LicenseError as refused:
         write_journal(places, "refused", feature=feature, quantities=quantities, code=refused.code)
         raise
     note = write_journal(places, "granted", **grant.to_json())
     return replace(grant, notes=(*grant.notes, note)) if note else grant
+
+
+def _decided(feature: str, quantities: Mapping[str, int], evidence: Evidence, places: Places) -> Grant:
+    """By the licenses of this machine, or else with a seat of the license server, if one is configured."""
+    try:
+        return decide(feature, quantities, evidence)
+    except LicenseError as refused:
+        from tunesmith_enterprise.leasing import with_seat  # not before it is needed
+
+        seated = with_seat(evidence, feature, quantities, refused=refused.code, places=places)
+        if seated is None:
+            raise
+    return decide(feature, quantities, seated)

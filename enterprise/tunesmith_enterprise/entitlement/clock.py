@@ -19,9 +19,8 @@ What the vendor signed is not part of the mark: if the vendor's clock was wrong,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import format_timestamp, members, parse_json, parse_timestamp
@@ -37,8 +36,7 @@ _STEP: Final = timedelta(hours=1)
 _FILE: Final = "clock.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What earlier starts saw on the system's clock.
 
     Attributes:
@@ -50,8 +48,7 @@ class Mark:
     waiting: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A point in time that has been, and how that is known: ``when the license lic-1 was issued``."""
 
     at: datetime
@@ -78,18 +75,18 @@ def advance(mark: Mark, system: datetime, known: Iterable[Moment] = ()) -> Mark:
 
 def present(mark: Mark, system: datetime, known: Iterable[Moment] = ()) -> tuple[datetime, tuple[str, ...]]:
     """What time it is, and a note if that is not what the system's clock says."""
-    moments = list(known)
-    if mark.at is not None:
-        moments.append(Moment(mark.at, "an earlier start on this machine"))
+    marked = Moment(mark.at, "an earlier start on this machine") if mark.at is not None else None
+    moments = [*known, *([marked] if marked else [])]
     latest = max(moments, key=lambda moment: moment.at, default=None)
     if latest is None or latest.at <= system:
         return system, ()
     if latest.at - system <= BEHIND:
         return latest.at, ()
+    mend = "forget that start: `tunesmith license doctor --forget-clock`" if latest is marked else "tell the vendor"
     note = (
         f"the system's clock says {format_timestamp(system)}, which is before {latest.known} "
-        f"({format_timestamp(latest.at)}); the later time is used for licenses. Set the clock right; "
-        "if it is right, `tunesmith license doctor` says what to do"
+        f"({format_timestamp(latest.at)}); the later time is used for licenses. Set the clock right, "
+        f"or if it is right, {mend}"
     )
     return latest.at, (note,)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tunesmith.licensing.contents import License
 from tunesmith_enterprise.entitlement.evidence import Evidence
 from tunesmith_enterprise.entitlement.features import FEATURES, QUANTITIES
 from tunesmith_enterprise.entitlement.grant import Basis, Grant
@@ -149,7 +148,7 @@ def _refused(feature: str, counted: tuple[Counted, ...], evidence: Evidence) -> 
 
 
 def _named(one: Counted) -> str:
-    issues = isinstance(one.document, License) and one.document.oem is not None
+    issues = one.document.kind == "license" and one.document.oem is not None
     return f"{one.name} (lets its holder issue licenses, and gives nothing itself)" if issues else one.name
 
 

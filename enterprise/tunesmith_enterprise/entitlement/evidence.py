@@ -7,20 +7,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import Trust
-from tunesmith.licensing.contents import Lease, License, Pool, Revocations
 from tunesmith_enterprise.entitlement.build import Build
+
+if TYPE_CHECKING:
+    from tunesmith.licensing.contents import Lease, License, Pool, Revocations
 
 __all__ = ["Evidence", "Facts", "Held", "Place", "Refused", "Seat", "Source"]
 
 Place = Literal["argument", "environment", "settings", "user", "system", "secrets", "server"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a text was found.
 
     Attributes:
@@ -34,8 +35,7 @@ class Source:
     path: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A license whose signatures fit.
 
     Attributes:
@@ -51,8 +51,7 @@ class Held:
     granting: License | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(NamedTuple):
     """A lease of a pool, both verified, that this machine holds.
 
     Attributes:
@@ -66,8 +65,7 @@ class Seat:
     answered: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A source, or a document of one, of which nothing is used, and why."""
 
     source: Source

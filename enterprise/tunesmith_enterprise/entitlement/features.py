@@ -9,8 +9,7 @@ docs/reference/license-states.md. In no row is anything of the MIT core: that as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 __all__ = ["FEATURES", "QUANTITIES", "STATES", "Effect", "Feature", "Meaning", "State"]
 
@@ -41,16 +40,14 @@ QUANTITIES: Final[Mapping[str, str]] = {
 """What limits count. A license without a limit has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a state means for a feature: for programs, and for people."""
 
     effect: Effect
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(NamedTuple):
     """A licensed feature."""
 
     code: str

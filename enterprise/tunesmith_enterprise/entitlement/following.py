@@ -9,9 +9,8 @@ that nobody here knows, its refusal says that the root is too old.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import Trust, armor, dearmor_all, parse_root, read_envelope
@@ -26,8 +25,7 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=timezone.utc)
 """Roots that were taken stay in use when they have expired, so no date is asked of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(NamedTuple):
     """The newest root.
 
     Attributes:

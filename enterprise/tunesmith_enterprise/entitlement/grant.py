@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from tunesmith.errors import RunError
 from tunesmith.licensing import format_timestamp, parse_timestamp
@@ -17,8 +17,7 @@ from tunesmith_enterprise.entitlement.features import Effect, State
 __all__ = ["Basis", "Grant"]
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """A license, or the lease of a pool, that a grant rests on.
 
     Attributes:
@@ -69,7 +68,7 @@ class Grant:
             "quantities": dict(self.quantities),
             "effect": self.effect,
             "state": self.state,
-            "basis": [asdict(one) for one in self.basis],
+            "basis": [one._asdict() for one in self.basis],
             "licensee": self.licensee,
             "environment": self.environment,
             "limits": dict(self.limits),

@@ -10,14 +10,15 @@ bad license takes nothing from a good one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tunesmith.licensing.contents import Features, License, Pool
 from tunesmith_enterprise.entitlement.evidence import Evidence, Held, Seat, Source
 from tunesmith_enterprise.entitlement.features import FEATURES, QUANTITIES, STATES, Effect, State
-from tunesmith_enterprise.entitlement.states import Judgement, judge, name_of
+from tunesmith_enterprise.entitlement.states import Judgement, judge
+
+if TYPE_CHECKING:
+    from tunesmith.licensing.contents import Features, License, Pool
 
 __all__ = ["Counted", "Entitlement", "count", "entitlement", "overall"]
 
@@ -25,8 +26,7 @@ _STANDING: Final[tuple[State, ...]] = tuple(STATES)
 _EFFECTS: Final[tuple[Effect, ...]] = ("full", "kept", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """A license, or the seat of a pool, with its state.
 
     Attributes:
@@ -49,11 +49,10 @@ class Counted:
     @property
     def name(self) -> str:
         """The id of the license or the pool."""
-        return name_of(self.document)
+        return self.document.id
 
 
-@dataclass(frozen=True, slots=True)
-class Entitlement:
+class Entitlement(NamedTuple):
     """What there is of one feature.
 
     Attributes:
@@ -73,22 +72,11 @@ def count(evidence: Evidence) -> tuple[Counted, ...]:
     """All licenses and seats with their states, the best first."""
     found = [_license(held, evidence) for held in evidence.held]
     found += [_seat(seat, evidence) for seat in evidence.seats]
-    replaced: dict[str, str] = {}
-    for one in found:
-        if isinstance(one.document, License) and one.judgement.state not in ("revoked", "invalid", "upcoming"):
-            replaced.update(dict.fromkeys(one.document.replaces, one.name))
+    replaced = _replaced(found)
     listed = [
-        Counted(
-            one.document,
-            one.features,
-            one.source,
-            one.sha256,
-            one.judgement,
-            replaced[one.name]
-            if isinstance(one.document, License) and replaced.get(one.name, one.name) != one.name
-            else "",
-            one.lease_id,
-        )
+        one._replace(replaced_by=replaced.get((one.document.under, one.name), ""))
+        if one.document.kind == "license"
+        else one
         for one in found
     ]
     return tuple(
@@ -119,6 +107,33 @@ def overall(counted: tuple[Counted, ...], evidence: Evidence) -> State:
         if not one.replaced_by:
             return one.judgement.state
     return "invalid" if evidence.refused else "none"
+
+
+def _replaced(found: Iterable[Counted]) -> dict[tuple[str | None, str], str]:
+    """The licenses that do not count beside another one: whose they are and which, with the one in their place.
+
+    A license takes the place of those of its own issuer only: a sub-issuer's of none of the vendor's. Of licenses that
+    name each other, in a ring of any length, none takes another's place: that is a mistake, and no lock-out.
+    """
+    named: dict[tuple[str | None, str], set[tuple[str | None, str]]] = {}
+    for one in found:
+        if one.document.kind == "license" and one.judgement.state not in ("revoked", "invalid", "upcoming"):
+            under = one.document.under
+            named[under, one.name] = {(under, name) for name in one.document.replaces}
+    return {old: new[1] for new, others in named.items() for old in others if new not in _reached(old, named)}
+
+
+def _reached(
+    start: tuple[str | None, str], named: Mapping[tuple[str | None, str], set[tuple[str | None, str]]]
+) -> set[tuple[str | None, str]]:
+    """What a license replaces, over any number of others; itself too."""
+    reached = {start}
+    waiting = [start]
+    while waiting:
+        for one in named.get(waiting.pop(), set()) - reached:
+            reached.add(one)
+            waiting.append(one)
+    return reached
 
 
 def _license(held: Held, evidence: Evidence) -> Counted:

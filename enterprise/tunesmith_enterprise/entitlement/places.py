@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,12 +52,18 @@ class Places:
         )
         given = {name: value for name, value in environ.items() if name != config or os.path.isabs(value)}
         named = environ.get(state, "")
-        try:
+        user: Path | None = None
+        above: Path | None = Path(named) if os.path.isabs(named) else None
+        with suppress(RuntimeError):  # the account has no home: a container that runs under a random number, say
             user = config_folder(given) / "licenses.d"
-            above = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"
-        except RuntimeError:  # the account has no home: a container that runs under a random number, say
-            return cls(None, system / "tunesmith" / "licenses.d", Path("/run/secrets"), None)
-        return cls(user, system / "tunesmith" / "licenses.d", Path("/run/secrets"), above / "tunesmith" / "enterprise")
+        with suppress(RuntimeError):
+            above = above or Path.home() / ".local" / "state"
+        return cls(
+            user,
+            system / "tunesmith" / "licenses.d",
+            Path("/run/secrets"),
+            above / "tunesmith" / "enterprise" if above else None,
+        )
 
 
 NOWHERE: Final = Places(None, None, None, None)

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tunesmith.errors import SettingsError
 from tunesmith.settings import plugin_settings
@@ -14,8 +13,7 @@ from tunesmith.settings import plugin_settings
 __all__ = ["Preferences", "read_preferences"]
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(NamedTuple):
     """Keys of ``[plugins.enterprise]``.
 
     Attributes:

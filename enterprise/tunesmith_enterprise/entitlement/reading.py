@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import PublicKey, Trust, read_envelope, refusal
@@ -27,8 +27,7 @@ __all__ = ["Licenses", "read_licenses"]
 _UNSIGNED_HERE = frozenset({"untrusted", "other-key", "threshold"})
 
 
-@dataclass(frozen=True, slots=True)
-class Licenses:
+class Licenses(NamedTuple):
     """What was read.
 
     Attributes:

@@ -8,8 +8,7 @@ A list that was known once is not forgotten because an older one, or none, is in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import Trust, armor, dearmor
@@ -25,8 +24,7 @@ __all__ = ["Newest", "keep_list", "newest_list", "read_list"]
 _FILE: Final = "revocations.txt"
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
+class Newest(NamedTuple):
     """The newest list.
 
     Attributes:

@@ -12,10 +12,9 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import refusal
@@ -42,15 +41,13 @@ _LOOKED: Final = 4096
 _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text that may hold documents."""
 
     source: Source
     content: bytes
 
 
-@dataclass(slots=True)
 class Found:
     """What the places hold.
 
@@ -60,9 +57,10 @@ class Found:
         notes: for people.
     """
 
-    texts: list[Text] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.texts: list[Text] = []
+        self.refused: list[Refused] = []
+        self.notes: list[str] = []
 
 
 def find_texts(
@@ -83,7 +81,7 @@ def find_texts(
         content = argument if isinstance(argument, bytes) else argument.encode("utf-8", "surrogatepass")
         found.texts.append(Text(Source("argument", "the argument"), content))
     elif argument is not None:
-        _look(found, Path(argument).absolute(), "argument")
+        _look(found, Path(argument), "argument")
     _variable(found, environ.get(LICENSE))
     _files_of_variable(found, environ.get(FILES, ""))
     for name in license_files:

@@ -20,7 +20,7 @@ from tunesmith.licensing.files import read_text_file
 
 __all__ = ["StateFolder"]
 
-_PATIENCE: Final = 0.25
+_PATIENCE: Final = 0.1
 """Seconds; whoever holds the lock writes a few kilobytes."""
 
 

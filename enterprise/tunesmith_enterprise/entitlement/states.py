@@ -9,17 +9,19 @@ before the end of maintenance stays licensed when the term is over, for ever.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tunesmith.licensing import format_timestamp
-from tunesmith.licensing.contents import License, Pool, Revocations, Revoked
 from tunesmith_enterprise.entitlement.evidence import Facts
 from tunesmith_enterprise.entitlement.features import State
 from tunesmith_enterprise.errors import Refusal
 
-__all__ = ["EXPIRING", "SKEW", "WARNINGS", "Judgement", "coming", "judge", "name_of", "warning"]
+if TYPE_CHECKING:
+    from tunesmith.licensing.contents import License, Pool, Revocations
+
+__all__ = ["EXPIRING", "SKEW", "WARNINGS", "Judgement", "coming", "judge", "warning"]
 
 EXPIRING: Final = timedelta(days=60)
 WARNINGS: Final = (60, 30, 14, 7, 1)
@@ -28,8 +30,7 @@ SKEW: Final = timedelta(hours=24)
 """A license that begins within this time has begun: the vendor's clock and this one need not agree."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The state of a document.
 
     Attributes:
@@ -48,8 +49,7 @@ class Judgement:
 def judge(document: License | Pool, facts: Facts, revocations: Revocations | None) -> Judgement:
     """The state of a license or a pool whose signatures fit."""
     if revocations is not None:
-        kind: Revoked = "pool" if isinstance(document, Pool) else "license"
-        entry = revocations.find(kind, name_of(document), document.serial)
+        entry = revocations.find(document.kind, document.id, document.serial)
         if entry is not None:
             since = f"since {entry.at:%Y-%m-%d}"
             return Judgement("revoked", None, "revoked", f"it was revoked {since}: {entry.reason}")
@@ -68,7 +68,7 @@ def _elsewhere(document: License | Pool, facts: Facts) -> Judgement | None:
         return Judgement(
             "invalid", None, "environment", "it is for continuous integration, and the variable CI is not set here"
         )
-    binding = None if isinstance(document, Pool) else document.binding
+    binding = None if document.kind == "pool" else document.binding
     if binding is None or binding.kind == "none":
         return None
     here, what = {
@@ -125,7 +125,7 @@ def coming(document: License | Pool, facts: Facts, revocations: Revocations | No
 
 def warning(document: License | Pool, judgement: Judgement, now: datetime) -> str:
     """What a run says once of a license that ends or has ended; empty: nothing."""
-    which = f"the {'pool' if isinstance(document, Pool) else 'license'} {name_of(document)}"
+    which = f"the {document.kind} {document.id}"
     if judgement.state == "grace" and judgement.until is not None:
         return f"{which} has ended; everything goes on until {judgement.until:%Y-%m-%d}, and then new jobs are refused"
     if judgement.state not in ("expiring", "trial") or document.expires_at is None:
@@ -137,8 +137,3 @@ def warning(document: License | Pool, judgement: Judgement, now: datetime) -> st
     when = "within a day" if step == 1 else f"in {left.days} days"
     hurry = "; ask for a new one now" if step <= 7 else "; it is time to ask for a new one" if step <= 14 else ""
     return f"{which} ends {when}, on {document.expires_at:%Y-%m-%d}{hurry}"
-
-
-def name_of(document: License | Pool) -> str:
-    """The id of a license or a pool."""
-    return document.pool_id if isinstance(document, Pool) else document.license_id

@@ -67,7 +67,7 @@ assert not heavy, heavy
 def test_every_reason_is_raised_somewhere_and_explained_on_the_page(root):
     code = "".join(
         path.read_text(encoding="utf-8")
-        for path in (root / "core/tunesmith/licensing").glob("*.py")
+        for path in (root / "core/tunesmith/licensing").rglob("*.py")
         if path.name != "reasons.py"
     )
     assert [reason for reason in REASONS if f'"{reason}"' not in code] == []

@@ -31,8 +31,16 @@ HERE = Path(__file__).parent
 FILES = sorted((HERE / "vectors").glob("*.json"))
 VECTORS = {found["id"]: found for file in FILES for found in json.loads(file.read_text())["vectors"]}
 ENVELOPES = [found for found in VECTORS.values() if found["ask"] in ("verify", "role") and found["form"] == "envelope"]
-# Reasons that are of files, of fields a vendor shows, or that no vector can have.
-ELSEWHERE = {"no-file", "not-a-file", "unreadable", "characters"}
+# Reasons that are of files, of fields a vendor shows, of what documents say, or that no vector can have.
+ELSEWHERE = {
+    "no-file",
+    "not-a-file",
+    "unreadable",
+    "characters",
+    "other-product",
+    "no-granting-license",
+    "beyond-grant",
+}
 
 
 def data(value):

@@ -99,7 +99,7 @@ def test_every_hook_has_a_kind_and_the_types_agree() -> None:
     for event, name in OBSERVE.items():
         assert typing.get_type_hints(functions[name], names) == {"event": event, "return": type(None)}
     asked = typing.get_type_hints(functions[AUTHORIZE], names)
-    assert asked == {"action": gates.Action, "return": gates.Deny | None}
+    assert asked == {"action": gates.Action, "return": gates.Allow | gates.Deny | None}
 
 
 def test_every_event_has_a_hook_and_every_spec_a_kind_of_its_own() -> None:

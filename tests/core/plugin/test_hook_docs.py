@@ -19,7 +19,7 @@ from tunesmith._plugins import Host
 from tunesmith._plugins.discover import Candidate
 from tunesmith._plugins.kinds import AUTHORIZE, HOOKS, OBSERVE, PROVIDE
 from tunesmith.errors import DeniedError
-from tunesmith.plugin import ACTIONS, Action, Deny, Event, Hooks, RunEvent, Spec
+from tunesmith.plugin import ACTIONS, Action, Allow, Deny, Event, Hooks, RunEvent, Spec
 
 MakeCandidate = Callable[..., Candidate]
 
@@ -111,9 +111,11 @@ def test_the_page_lists_every_action_that_gates_are_asked_about(page: str) -> No
 
 
 @pytest.mark.parametrize(
-    "described", [*PROVIDE.values(), *OBSERVE, Action, Deny], ids=lambda described: described.__name__
+    "described", [*PROVIDE.values(), *OBSERVE, Action, Allow, Deny], ids=lambda described: described.__name__
 )
-def test_the_page_lists_every_field(page: str, described: type[Spec] | type[Event] | type[Action] | type[Deny]) -> None:
+def test_the_page_lists_every_field(
+    page: str, described: type[Spec] | type[Event] | type[Action] | type[Allow] | type[Deny]
+) -> None:
     (row,) = re.findall(rf"^\| `{described.__name__}` \|(.*)\|$", page, re.MULTILINE)
     base = next((base for base in (Spec, RunEvent) if issubclass(described, base)), Event)
     common = {field.name for field in dataclasses.fields(base)}

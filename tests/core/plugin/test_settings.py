@@ -11,7 +11,7 @@ from tunesmith._plugins import Host, authorize
 from tunesmith._plugins.authorize import unmet
 from tunesmith.errors import DeniedError, SettingsError
 from tunesmith.plugin import Action
-from tunesmith.settings import Required, config_folder, required_plugins, settings_files
+from tunesmith.settings import Required, config_folder, plugin_settings, required_plugins, settings_files
 
 TRAIN = Action(name="train", subject="runs/x")
 
@@ -68,6 +68,7 @@ def test_where_a_person_keeps_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ("required_plugins = 'audit'", ["is no list of plugins", "given:    'audit'", '["audit>=1.2"]']),
         ("required_plugins = [1]", ["is no list of plugins", "given:    [1]"]),
         ("required_plugins = ['']", ["is no list of plugins"]),
+        ("plugin.audit.log = 'x'", ["a key that nobody reads", "given:    plugin", "required_plugins, plugins"]),
     ],
 )
 def test_settings_that_may_have_required_something_are_never_passed_over(
@@ -126,3 +127,56 @@ def test_switching_a_required_plugin_off_fails_closed(candidate: object, machine
         authorize(TRAIN, Host([demo], environ={"TUNESMITH_PLUGINS": ""}))
     assert "the plugin 'demo' is disabled: TUNESMITH_PLUGINS does not name it" in str(caught.value)
     assert f"as {machine / 'etc/tunesmith.toml'} requires" in str(caught.value)
+
+
+def test_a_plugin_without_settings_gets_none(machine: Path) -> None:
+    write(machine / "project/tunesmith.toml", "[plugins.other]\nlog = '/x'")
+    assert plugin_settings("audit") == {}
+
+
+def test_what_the_machine_sets_for_a_plugin_nobody_below_takes_back(machine: Path) -> None:
+    write(machine / "etc/tunesmith.toml", "[plugins.audit]\nlog = '/machine'\nlevels = {a = 1}")
+    write(machine / "home/tunesmith/tunesmith.toml", "[plugins.audit]\nlog = '/person'\nname = 'person'")
+    project = "required_plugins = []\n[plugins.audit]\nlog = ''\nname = 'project'\nlevels = {b = 2}\nonly = true"
+    write(machine / "project/tunesmith.toml", project)
+    settled = {"log": "/machine", "name": "person", "levels": {"a": 1}}
+    assert plugin_settings("audit") == {**settled, "only": True}
+    assert plugin_settings("audit", project=False) == settled
+    assert plugin_settings("audit", {"XDG_CONFIG_HOME": "/nowhere"}, start=machine) == {
+        "log": "/machine",
+        "levels": {"a": 1},
+    }
+
+
+def test_the_folder_of_a_persons_settings_may_be_worked_in(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(machine / "home/tunesmith/tunesmith.toml", "[plugins.audit]\nlog = '/person'")
+    monkeypatch.chdir(path.parent)
+    assert settings_files() == settings_files(project=False) == [path]
+    assert plugin_settings("audit", project=False) == {"log": "/person"}
+
+
+def test_an_account_without_a_home_has_no_settings_of_its_own(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    path = write(machine / "etc/tunesmith.toml", "required_plugins = ['audit']\n[plugins.audit]\nlog = '/machine'")
+    assert settings_files({}) == [path]
+    assert plugin_settings("audit") == {"log": "/machine"}
+    assert required_plugins() == [Required("audit", str(path))]
+
+
+@pytest.mark.parametrize("text", ["plugins = 'audit'", "plugins = ['audit']", "[plugins]\naudit = 1"])
+def test_settings_of_plugins_that_are_no_tables(machine: Path, text: str) -> None:
+    path = write(machine / "project/tunesmith.toml", text)
+    with pytest.raises(SettingsError) as caught:
+        plugin_settings("audit")
+    assert f"plugins of {path} holds no tables" in str(caught.value)
+    assert "[plugins.NAME], and its keys below" in str(caught.value)
+
+
+def test_damaged_settings_are_not_passed_over_for_a_plugin(machine: Path) -> None:
+    write(machine / "etc/tunesmith.toml", "[plugins.audit")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        plugin_settings("audit", project=False)

@@ -24,6 +24,8 @@ from tunesmith.data import RowError, RowTransform
 from tunesmith.errors import DataError, DeniedError, NotFoundError, PluginError, RecipeError, RunError, StoppedError
 from tunesmith.evaluate import Finished, ReportSection, evaluate
 from tunesmith.plugin import (
+    RECORD_BYTES,
+    Allow,
     Deny,
     RecipeSectionSpec,
     ReportSectionSpec,
@@ -544,6 +546,79 @@ def test_every_action_is_asked_about(plugins: Any, place: Path, tmp_path: Path) 
     assert names[0] == "train"
     assert {"open", "evaluate", "export"} <= set(names)
     assert ("export", str(run.path)) in asked
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (["T-17"], "the record must be a dict"),
+        ({1: "T-17"}, "texts for keys, given"),
+        ({"tickets": ("T-17",)}, "with lists, not tuples"),
+        ({"tickets": {"T-17"}}, "the record is no JSON: Object of type set"),
+        ({"hours": float("nan")}, "the record is no JSON: Out of range float"),
+        ({"ticket": "T" * RECORD_BYTES}, "65,536 bytes of JSON at most, given 65,550"),
+    ],
+)
+def test_a_record_that_cannot_be_kept_fails_closed(
+    plugins: Any, place: Path, tmp_path: Path, record: Any, words: str
+) -> None:
+    plugins(tunesmith_authorize=lambda action: Allow(record=record))
+    with pytest.raises(DeniedError) as caught:
+        tunesmith.train(recipe(place, tmp_path / "run"))
+    assert words in str(caught.value)
+    assert "the plugin 'demo' was asked whether this may happen, and it failed: ValueError: Allow:" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_gate_allows_is_written_into_the_run_and_handed_back_on_resume(
+    plugins: Any, place: Path, tmp_path: Path
+) -> None:
+    asked: list[Any] = []
+    ticket: dict[str, Any] = {"ticket": "T-17", "hours": [1, 2.5, None]}
+
+    def authorize(action: Any) -> Allow:
+        asked.append(action.details)
+        record = action.details["allowed"].get("demo") or ticket
+        return Allow(record={**record, "asked": len(asked)})
+
+    plugins(tunesmith_authorize=authorize)
+    stop = threading.Event()
+    stop_at_first = [lambda event: stop.set() if isinstance(event, StepDone) else None]
+    with pytest.raises(StoppedError):
+        tunesmith.train(recipe(place, tmp_path / "run"), stop=stop, observers=stop_at_first)
+    assert Run.open(tmp_path / "run").manifest["allowed"] == {"demo": {**ticket, "asked": 1}}
+    assert asked[0]["allowed"] == {}
+
+    run = tunesmith.train(resume=tmp_path / "run")
+    assert asked[1] == {"recipe": asked[1]["recipe"], "resume": True, "allowed": {"demo": {**ticket, "asked": 1}}}
+    assert run.manifest["allowed"] == {"demo": {**ticket, "asked": 2}}
+
+
+@pytest.mark.parametrize("stored", [None, ["not", "a", "table"], {"another": {"ticket": "T-1"}}])
+def test_runs_of_before_gates_recorded_anything_are_resumed_as_ever(
+    plugins: Any, place: Path, tmp_path: Path, stored: Any
+) -> None:
+    asked: list[Any] = []
+    plugins(tunesmith_authorize=lambda action: asked.append(action.details["allowed"]))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(StoppedError):
+        tunesmith.train(recipe(place, tmp_path / "run"), stop=stop)
+    run = Run.open(tmp_path / "run")
+    assert "allowed" not in run.manifest
+    if stored is not None:
+        run.update(allowed=stored)
+    run = tunesmith.train(resume=tmp_path / "run")
+    kept = stored if isinstance(stored, dict) else {}
+    assert asked == [{}, kept]
+    assert run.manifest.get("allowed", {}) == (kept or stored or {})
+
+
+def test_a_record_is_a_copy_of_what_the_gate_had() -> None:
+    tickets = ["T-17"]
+    allow = Allow(record={"tickets": tickets})
+    tickets.append("T-18")
+    assert allow.record == {"tickets": ["T-17"]}
 
 
 def test_a_required_plugin_that_is_missing_stops_everything(

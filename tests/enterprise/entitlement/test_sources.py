@@ -329,6 +329,8 @@ def test_an_account_without_a_home_has_the_places_of_the_machine(bench, monkeypa
     monkeypatch.setattr(Path, "home", no_home)
     places = Places.of({})
     assert (places.user, places.state) == (None, None)
+    assert Places.of({"XDG_STATE_HOME": "/s"}).state == Path("/s/tunesmith/enterprise")
+    assert Places.of({"XDG_CONFIG_HOME": "/c"}).user == Path("/c/tunesmith/licenses.d")
     bench.put("system", bench.desk.license())
     given = Places(None, bench.places.system, bench.places.secrets, None)
     evidence = bench.gather(places=given, environ={})

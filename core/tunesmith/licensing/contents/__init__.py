@@ -6,28 +6,35 @@ Each kind has a frozen dataclass; its ``payload()`` is signed, and ``parse_…``
 aware and in UTC. What follows from a license (whether it still counts, what it lets happen) is not decided here.
 """
 
-from tunesmith.licensing.contents.activation import (
-    ActivationRequest,
-    ActivationResponse,
-    Asked,
-    parse_activation_request,
-    parse_activation_response,
-    read_activation_request,
-)
-from tunesmith.licensing.contents.license import (
-    BINDINGS,
-    ENVIRONMENTS,
-    Binding,
-    Bound,
-    Environment,
-    License,
-    SubIssuer,
-    parse_license,
-)
-from tunesmith.licensing.contents.parts import Features, Licensee
-from tunesmith.licensing.contents.pool import Lease, Pool, parse_lease, parse_pool
-from tunesmith.licensing.contents.revocations import Revocation, Revocations, Revoked, parse_revocations
-from tunesmith.licensing.contents.usage import UsageReport, Used, parse_usage_report, read_usage_report
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tunesmith._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from tunesmith.licensing.contents.activation import (
+        ActivationRequest,
+        ActivationResponse,
+        Asked,
+        parse_activation_request,
+        parse_activation_response,
+        read_activation_request,
+    )
+    from tunesmith.licensing.contents.license import (
+        BINDINGS,
+        ENVIRONMENTS,
+        Binding,
+        Bound,
+        Environment,
+        License,
+        SubIssuer,
+        parse_license,
+    )
+    from tunesmith.licensing.contents.parts import Features, Licensee
+    from tunesmith.licensing.contents.pool import Lease, Pool, parse_lease, parse_pool
+    from tunesmith.licensing.contents.revocations import Revocation, Revocations, Revoked, parse_revocations
+    from tunesmith.licensing.contents.usage import UsageReport, Used, parse_usage_report, read_usage_report
 
 __all__ = [
     "BINDINGS",
@@ -59,3 +66,22 @@ __all__ = [
     "read_activation_request",
     "read_usage_report",
 ]
+
+_MODULES = {
+    "activation": (
+        "ActivationRequest",
+        "ActivationResponse",
+        "Asked",
+        "parse_activation_request",
+        "parse_activation_response",
+        "read_activation_request",
+    ),
+    "license": ("BINDINGS", "ENVIRONMENTS", "Binding", "Bound", "Environment", "License", "SubIssuer", "parse_license"),
+    "parts": ("Features", "Licensee"),
+    "pool": ("Lease", "Pool", "parse_lease", "parse_pool"),
+    "revocations": ("Revocation", "Revocations", "Revoked", "parse_revocations"),
+    "usage": ("UsageReport", "Used", "parse_usage_report", "read_usage_report"),
+}
+__getattr__, __dir__ = lazy_names(
+    __name__, {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+)

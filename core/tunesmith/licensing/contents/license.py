@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from tunesmith.licensing.contents.parts import (
     LIMIT,
@@ -107,6 +107,8 @@ class License:
         extra: fields that are not known here.
     """
 
+    kind: ClassVar[Literal["license"]] = "license"
+
     product: str
     license_id: str
     serial: int
@@ -126,6 +128,11 @@ class License:
     under: str | None = None
     critical: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """``license_id``, by the name that it has in a pool too."""
+        return self.license_id
 
     @property
     def grace_until(self) -> datetime | None:

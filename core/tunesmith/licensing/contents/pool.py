@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar, Literal
 
 from tunesmith.licensing.contents.license import ENVIRONMENTS, Environment
 from tunesmith.licensing.contents.parts import (
@@ -50,6 +51,8 @@ class Pool:
         borrow_days: the longest lease that leaves the site; 0: none.
     """
 
+    kind: ClassVar[Literal["pool"]] = "pool"
+
     product: str
     pool_id: str
     serial: int
@@ -67,6 +70,11 @@ class Pool:
     expires_at: datetime | None = None
     grace_days: int = 14
     maintenance_until: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """``pool_id``, by the name that it has in a license too."""
+        return self.pool_id
 
     @property
     def grace_until(self) -> datetime | None:

@@ -70,22 +70,27 @@ def _beyond(found: License, granting: License, right: SubIssuer) -> Iterator[tup
         yield f"the binding {found.binding.kind}", f"the binding oem, to the product {right.product}"
     if granting.environment not in ("production", found.environment):
         yield f"the environment {found.environment}", granting.environment
+    yield from _beyond_features(found, granting, right)
+    for name, given, latest in (
+        ("expires_at", found.expires_at, granting.expires_at),
+        ("the days of grace until", found.grace_until, granting.grace_until),
+    ):
+        if latest is not None and (given is None or given > latest):
+            yield f"{name} {_shown(given)}", f"at the latest {_shown(latest)}"
+    given, latest = found.maintenance_until, granting.maintenance_until
+    if given is not None and (latest is None or given > latest):  # it lets builds work for ever
+        yield f"maintenance_until {_shown(given)}", f"at the latest {_shown(latest)}" if latest else "none"
+
+
+def _beyond_features(found: License, granting: License, right: SubIssuer) -> Iterator[tuple[str, str]]:
+    allowed = sorted({*right.features} & {*granting.features})
     for code, limits in found.features.items():
-        if code not in right.features or code not in granting.features:
-            yield f"the feature {code}", ", ".join(sorted({*right.features} & {*granting.features})) or "no feature"
+        if code not in allowed:
+            yield f"the feature {code}", ", ".join(allowed) or "no feature"
             continue
         for name, most in granting.features[code].items():
             if limits.get(name, most + 1) > most:
                 yield f"{limits.get(name, 'any number of')} {name} of {code}", f"at most {most}"
-    for name, mine, most in (
-        ("expires_at", found.expires_at, granting.expires_at),
-        ("the days of grace until", found.grace_until, granting.grace_until),
-    ):
-        if most is not None and (mine is None or mine > most):
-            yield f"{name} {_shown(mine)}", f"at the latest {_shown(most)}"
-    mine, most = found.maintenance_until, granting.maintenance_until
-    if mine is not None and (most is None or mine > most):  # it lets builds work for ever
-        yield f"maintenance_until {_shown(mine)}", f"at the latest {_shown(most)}" if most else "none"
 
 
 def _shown(moment: datetime | None) -> str:
