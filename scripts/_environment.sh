@@ -42,7 +42,7 @@ find_python() { # prints the Python to make environments with
 }
 
 fingerprint() { # what an installed environment depends on, as one word
-    (cd "$root" && cat constraints.txt pyproject.toml enterprise/pyproject.toml plugins/*/pyproject.toml 2>/dev/null |
+    (cd "$root" && cat constraints.txt pyproject.toml enterprise/{,vendor/}pyproject.toml plugins/*/pyproject.toml 2>/dev/null |
         cksum | tr ' ' '-')
 }
 
@@ -88,7 +88,7 @@ ensure_environment() {
     if [ "$kind" = develop ]; then
         heading "Installing Tunesmith, its plugins and the development tools"
         local -a parts=(-e ".[dev]")
-        [ ! -d enterprise ] || parts+=(-e ./enterprise)
+        [ ! -d enterprise ] || parts+=(-e "./enterprise[server]" -e ./enterprise/vendor)
         local plugin
         for plugin in plugins/*/pyproject.toml; do parts+=(-e "./${plugin%/pyproject.toml}"); done
         pip_install "$venv" "${parts[@]}"

@@ -28,7 +28,7 @@ def built(built_already: Path | None, tmp_path_factory: pytest.TempPathFactory) 
     made: dict[str, Path] = {}
 
     def find(folder: str, ending: str) -> Path:
-        name = {".": "tunesmith", "enterprise": "tunesmith_enterprise"}[folder]
+        name = {".": "tunesmith", "enterprise": "tunesmith_enterprise", "enterprise/vendor": "tunesmith_vendor"}[folder]
         where = built_already or made.get(folder)
         if where is None:
             where = made[folder] = tmp_path_factory.mktemp("dist")

@@ -131,6 +131,37 @@ def test_the_enterprise_wheel_is_its_own(built: Built) -> None:
         assert wheel.read(name).decode() == "[tunesmith.plugins.v1]\nenterprise = tunesmith_enterprise.plugin\n"
 
 
+def test_the_vendors_wheel_is_its_own_and_cannot_be_uploaded(built: Built) -> None:
+    file = built("enterprise/vendor", ".whl")
+    assert {name for name in top(wheel_names(file)) if not name.endswith(".dist-info")} == {"tunesmith_vendor"}
+    said = fields(file)
+    assert said["License-Expression"] == "LicenseRef-Tunesmith-Commercial"
+    assert said.get_all("License-File") == ["LICENSE-ENTERPRISE"]
+    assert "Private :: Do Not Upload" in said.get_all("Classifier", [])
+    assert not [line for line in said.get_all("Requires-Dist", []) if line.startswith("tunesmith-enterprise")]
+    with zipfile.ZipFile(file) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        assert wheel.read(name).decode() == "[console_scripts]\ntunesmith-vendor = tunesmith_vendor.main:main\n"
+
+
+@pytest.mark.parametrize("folder", [".", "enterprise", "enterprise/vendor"])
+@pytest.mark.parametrize("ending", [".whl", ".tar.gz"])
+def test_no_distribution_holds_a_private_key_a_root_or_tests(built: Built, folder: str, ending: str) -> None:
+    for name, content in contents(built(folder, ending)):
+        assert b"PRIVATE KEY-----\n" not in content, name
+        assert not name.endswith(("placed/root.txt", "placed/build.json", ".pem", ".key")), name
+        assert not {"tests", "vectors", "conftest.py"} & set(Path(name).parts), name
+        # The template of a plugin brings the test that a new plugin begins with.
+        assert not Path(name).name.startswith("test_") or "plugin_template" in Path(name).parts, name
+
+
+def test_customers_do_not_get_the_vendors_desk(built: Built) -> None:
+    for ending in (".whl", ".tar.gz"):
+        for name, content in contents(built("enterprise", ending)):
+            assert "vendor/" not in name, name
+            assert not name.endswith(".py") or b"import tunesmith_vendor" not in content, name
+
+
 def test_the_enterprise_source_distribution_brings_its_licence(built: Built) -> None:
     names = sdist_names(built("enterprise", ".tar.gz"))
     assert top(names) == {

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -48,11 +48,11 @@ class Deny:
 
     Attributes:
         reason: one line for the person who asked.
-        fix: what they can do; may be empty.
+        fix: what they can do, a line for each; may be empty.
     """
 
     reason: str
-    fix: str = ""
+    fix: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         reason: object = self.reason

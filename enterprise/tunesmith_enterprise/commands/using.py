@@ -48,8 +48,9 @@ def usage_report(
     head = log.head()
     records = [(_time(one.time), one) for one in log.read()]
     first = min((at for at, _ in records), default=now)
+    last = max((at for at, _ in records), default=now)  # after now, where the clock was set back
     begin = (since or first).replace(microsecond=0)
-    end = until or max(now, begin) + _SECOND  # the last second counts in full
+    end = until or max(now, last.replace(microsecond=0)) + _SECOND  # the last second counts in full
     if begin >= end:
         raise RunError(
             "the span of the report ends before it begins",

@@ -116,7 +116,7 @@ def _refused(feature: str, counted: tuple[Counted, ...], evidence: Evidence) -> 
                     feature=feature,
                     given=f"{one.name} (serial {one.document.serial}, {one.source.name}): {one.judgement.why}",
                     expected="a license that counts here and now",
-                    fix=[*_fixes(code), _STATUS, meanings[one.judgement.state].words],
+                    fix=[*_fixes(code), *_beside(evidence), _STATUS, meanings[one.judgement.state].words],
                 )
     if any(not one.replaced_by and one.judgement.code is None for one in counted):
         names = ", ".join(_named(one) for one in counted if not one.replaced_by)
@@ -126,7 +126,7 @@ def _refused(feature: str, counted: tuple[Counted, ...], evidence: Evidence) -> 
             feature=feature,
             given=names,
             expected=f"a license with {feature}: {FEATURES[feature].title}",
-            fix=["ask for a license with it", _STATUS],
+            fix=["ask for a license with it", *_beside(evidence), _STATUS],
         )
     if evidence.refused:
         first = evidence.refused[0]
@@ -143,13 +143,22 @@ def _refused(feature: str, counted: tuple[Counted, ...], evidence: Evidence) -> 
         code="no-license",
         feature=feature,
         expected=f"a license with {feature}: {FEATURES[feature].title}",
-        fix=["`tunesmith license install FILE`", _STATUS, meanings["none"].words],
+        fix=["`tunesmith license install FILE`", _STATUS],
     )
 
 
 def _named(one: Counted) -> str:
     issues = one.document.kind == "license" and one.document.oem is not None
     return f"{one.name} (lets its holder issue licenses, and gives nothing itself)" if issues else one.name
+
+
+def _beside(evidence: Evidence) -> list[str]:
+    """What was found besides and is of no use: the license that people look for may be among it."""
+    if not evidence.refused:
+        return []
+    first = evidence.refused[0]
+    more = f" and {len(evidence.refused) - 1} more" if len(evidence.refused) > 1 else ""
+    return [f"`tunesmith license doctor`: {first.source.name} is refused ({first.error.what}){more}"]
 
 
 def _told(found: Entitlement) -> str:

@@ -114,7 +114,7 @@ FEATURES: Final[Mapping[str, Feature]] = {
                 "kept",
                 "What is set up goes on: the audit log is written, roles and policies hold. Nothing new can be set up.",
             ),
-            without="Machines whose settings ask for an audit log refuse to begin work that it could not hold.",
+            without="Where the settings ask for an audit log, models can be opened and exported; nothing new begins.",
         ),
     )
 }

@@ -32,6 +32,8 @@ __all__ = ["FEATURE", "Auditing"]
 
 FEATURE: Final = "governance"
 _PLUGIN: Final = "enterprise"
+_OWN: Final = frozenset({"open", "export"})
+"""Actions by which people come to models that are there: written into the log, and refused for want of no license."""
 _LISTED: Final = 50
 """Names of files, models and the like that a record holds at most; how many there were stands beside them."""
 _LETTERS: Final = 1000
@@ -61,21 +63,25 @@ class Auditing:
         earlier = _recorded(action)
         try:
             grant, how = self._granted(action, earlier)
-            if how == _ASKED and grant.effect == "kept" and log.head() == EMPTY:
+            kept = grant is not None and how == _ASKED and grant.effect == "kept"
+            if kept and action.name not in _OWN and log.head() == EMPTY:
                 return Deny(
                     reason=f"the license has ended, and the audit log {path} would be a new one",
-                    fix=f"bring the log back, or ask the vendor for a renewal; {_owner()}",
+                    fix=["bring the log back, or ask the vendor for a renewal", _owner()],
                 )
             log.append(action.name, **{**_described(action), "grant": {**_basis(grant), "how": how}, "by": _who()})
         except TunesmithError as error:
-            fixes = [*error.fix, _owner()]
-            return Deny(reason=f"{_one_line(error)}; the settings ask for an audit log", fix="; ".join(fixes))
+            reason = f"{_one_line(error)}; the settings ask for an audit log"
+            return Deny(reason=reason, fix=[*error.fix, _owner()])
         except (OSError, ValueError) as error:
             return Deny(
                 reason=f"the audit log {path} cannot be written: {_why(error)}",
-                fix=f"make room for it, or make it writable; {_owner()}",
+                fix=["make room for it, or make it writable", _owner()],
             )
-        self._log, self._grant = ChainedLog(path), grant
+        self._log = ChainedLog(path)
+        if grant is None:
+            return Allow(record={"grants": earlier})
+        self._grant = grant
         self._tell(grant.notes if how == _ASKED else ())
         others = [one for one in earlier if one != grant.to_json()]
         return Allow(record={"grants": [*others, grant.to_json()]})
@@ -105,8 +111,8 @@ class Auditing:
             completion_tokens=event.completion_tokens,
         )
 
-    def _granted(self, action: Action, earlier: list[Any]) -> tuple[Grant, str]:
-        """A grant, and where it is from.
+    def _granted(self, action: Action, earlier: list[Any]) -> tuple[Grant | None, str]:
+        """A grant, and where it is from; None: there is none, and people come to what they made without it too.
 
         Raises:
             LicenseError: there is none.
@@ -121,10 +127,12 @@ class Auditing:
 
         try:
             return require(FEATURE), _ASKED
-        except LicenseError:
-            if self._grant is None:
-                raise
-            return self._grant, "of what this process did before"
+        except LicenseError as error:
+            if self._grant is not None:
+                return self._grant, "of what this process did before"
+            if action.name in _OWN:
+                return None, f"none: {error.code}"
+            raise
 
     def _add(self, event: str, **fields: Any) -> None:
         log = self._log
@@ -200,7 +208,9 @@ def _listed(name: str, value: Any) -> dict[str, Any]:
     return {name: str(value)[:_LETTERS]}
 
 
-def _basis(grant: Grant) -> dict[str, Any]:
+def _basis(grant: Grant | None) -> dict[str, Any]:
+    if grant is None:
+        return {"state": "none", "effect": "off", "basis": []}
     return {
         "state": grant.state,
         "effect": grant.effect,

@@ -26,7 +26,7 @@ def authorize(action: Action) -> Allow | Deny | None:
         path = audit_log_file()
     except SettingsError as error:
         what = error.what if error.given is None else f"{error.what}: {error.given}"
-        return Deny(reason=" ".join(what.split()), fix="; ".join(error.fix))
+        return Deny(reason=" ".join(what.split()), fix=error.fix)
     if path is None:
         if _auditing is not None:
             _auditing.stop()
