@@ -52,7 +52,8 @@ def config_folder(environ: Mapping[str, str] | None = None) -> Path:
     """
     environ = os.environ if environ is None else environ
     named = environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME")
-    return (Path(named) if named else Path.home() / ".config") / "tunesmith"
+    # What is relative counts as not there (XDG Base Directory Specification): it would be the working folder's.
+    return (Path(named) if named and os.path.isabs(named) else Path.home() / ".config") / "tunesmith"
 
 
 def settings_files(

@@ -45,17 +45,12 @@ class Places:
         """
         environ = os.environ if environ is None else environ
         windows = sys.platform == "win32"
-        config, state, system = (
-            ("APPDATA", "LOCALAPPDATA", Path(environ.get("PROGRAMDATA") or r"C:\ProgramData"))
-            if windows
-            else ("XDG_CONFIG_HOME", "XDG_STATE_HOME", Path("/etc"))
-        )
-        given = {name: value for name, value in environ.items() if name != config or os.path.isabs(value)}
-        named = environ.get(state, "")
+        system = Path(environ.get("PROGRAMDATA") or r"C:\ProgramData") if windows else Path("/etc")
+        named = environ.get("LOCALAPPDATA" if windows else "XDG_STATE_HOME", "")
         user: Path | None = None
         above: Path | None = Path(named) if os.path.isabs(named) else None
         with suppress(RuntimeError):  # the account has no home: a container that runs under a random number, say
-            user = config_folder(given) / "licenses.d"
+            user = config_folder(environ) / "licenses.d"
         with suppress(RuntimeError):
             above = above or Path.home() / ".local" / "state"
         return cls(

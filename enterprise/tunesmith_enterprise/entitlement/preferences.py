@@ -35,8 +35,6 @@ def read_preferences(environ: Mapping[str, str]) -> tuple[Preferences, tuple[str
         return Preferences(), (f"{error.what}; what it says about licenses is not known",)
     except OSError as error:
         return Preferences(), (f"the settings cannot be looked for: {error.strerror or error}",)
-    except RuntimeError:
-        return Preferences(), ("this account has no home folder, so its settings are not known",)
     notes: list[str] = []
     listed = table.get("license_files", [])
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):

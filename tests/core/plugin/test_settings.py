@@ -58,6 +58,7 @@ def test_where_a_person_keeps_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config_folder({"XDG_CONFIG_HOME": "/x"}) == Path("/x/tunesmith")
     monkeypatch.setattr(Path, "home", lambda: Path("/h"))
     assert config_folder({}) == Path("/h/.config/tunesmith")
+    assert config_folder({"XDG_CONFIG_HOME": "here"}) == Path("/h/.config/tunesmith"), "not in the working folder"
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def serving(status, headers, body):
     (200, {}, b"[" * 100_000, "no answer of a license server"),
     (200, {}, b"\xff\xfe\x00", "no answer of a license server"),
     (200, {}, b"x" * (2 << 20), "more than 1,048,576 bytes"),
-    (200, {"Content-Encoding": "gzip"}, gzip.compress(b"x" * 1000), "compressed"),
+    (200, {"Content-Encoding": "gzip"}, gzip.compress(b"x" * 1000, mtime=0), "compressed"),
     (418, {}, b"teapot", "no answer of a license server"),
     (500, {}, b"Traceback", "trouble of its own"),
     (503, {}, b"", "trouble of its own"),

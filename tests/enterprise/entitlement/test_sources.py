@@ -336,5 +336,4 @@ def test_an_account_without_a_home_has_the_places_of_the_machine(bench, monkeypa
     evidence = bench.gather(places=given, environ={})
     assert names(evidence) == [("lic-1", "system")]
     assert evidence.facts.now == NOW
-    assert any("no home folder, so its settings are not known" in note for note in evidence.notes)
     assert any("no home to keep anything in" in note for note in evidence.notes)
