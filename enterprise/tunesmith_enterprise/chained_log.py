@@ -28,10 +28,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from tunesmith.errors import OutputError
 
@@ -74,8 +73,7 @@ else:
         fcntl.flock(handle, fcntl.LOCK_UN)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a log ends. Kept elsewhere, it shows what was taken away at the end.
 
     Attributes:
@@ -91,8 +89,7 @@ EMPTY: Final = Head(0, "0" * 64)
 """The head of a log without records."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One line.
 
     Attributes:
@@ -108,8 +105,7 @@ class Record:
     fields: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """The first line that does not fit.
 
     Attributes:

@@ -10,8 +10,7 @@ change what a document says. Everything else is refused, with the accident by it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import accidents
@@ -33,8 +32,7 @@ _UNSPACED: Final = str.maketrans("", "", _SPACE)
 _LABELS: Final[dict[str, Kind]] = {kind.upper().replace("-", " "): kind for kind in KINDS}
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """One document of a text.
 
     Attributes:

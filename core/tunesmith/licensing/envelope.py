@@ -12,8 +12,7 @@ DSSE: https://github.com/secure-systems-lab/dsse (protocol.md, envelope.md).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing.base64_text import decode_base64, encode_base64
@@ -59,8 +58,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 _FAMILY: Final = "application/vnd.tunesmith."
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What an envelope says. Nobody has checked the signatures: good for showing, not for believing.
 
     Attributes:

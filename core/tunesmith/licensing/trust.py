@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 from tunesmith.licensing.envelope import Envelope, Kind, fitting, read_envelope, verify, wrong_kind
 from tunesmith.licensing.fields import integer, items, members
@@ -40,16 +40,14 @@ _KEYS: Final = 16
 _VERSIONS: Final = 1_000_000
 
 
-@dataclass(frozen=True)
-class Role:
+class Role(NamedTuple):
     """Keys that may sign for a purpose, and how many of them have to."""
 
     keys: tuple[PublicKey, ...]
     threshold: int
 
 
-@dataclass(frozen=True)
-class Root:
+class Root(NamedTuple):
     """What a root document says.
 
     Attributes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tunesmith_enterprise.entitlement.evidence import Evidence, Held, Seat, Source
 from tunesmith_enterprise.entitlement.features import FEATURES, QUANTITIES, STATES, Effect, State
-from tunesmith_enterprise.entitlement.states import Judgement, judge
+from tunesmith_enterprise.entitlement.states import SKEW, Judgement, judge
 
 if TYPE_CHECKING:
     from tunesmith.licensing.contents import Features, License, Pool
@@ -152,6 +152,8 @@ def _license(held: Held, evidence: Evidence) -> Counted:
 def _seat(seat: Seat, evidence: Evidence) -> Counted:
     judgement = judge(seat.pool, evidence.facts, evidence.revocations)
     end = seat.lease.expires_at if seat.answered or seat.lease.borrowed else seat.lease.open_until
+    if seat.answered:
+        end += SKEW  # the server has just given it, by its own clock
     if judgement.code is None and evidence.facts.now >= end:
         judgement = Judgement("expired", None, "expired", f"the lease of {seat.lease.node} is over")
     return Counted(seat.pool, seat.lease.features, seat.source, seat.sha256, judgement, lease_id=seat.lease.lease_id)

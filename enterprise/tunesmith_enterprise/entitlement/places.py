@@ -8,17 +8,15 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.settings import config_folder
 
 __all__ = ["NOWHERE", "Places"]
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """Folders, none of which needs to exist. The working folder is none of them: what lies there comes from whoever
     sent the project.
 

@@ -8,16 +8,18 @@ A list that was known once is not forgotten because an older one, or none, is in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing import Trust, armor, dearmor
-from tunesmith.licensing.contents import Revocations, parse_revocations
 from tunesmith.licensing.contents.parts import of_product
 from tunesmith_enterprise.entitlement.build import PRODUCT
 from tunesmith_enterprise.entitlement.evidence import Refused
 from tunesmith_enterprise.entitlement.opening import Opened, digest, once
 from tunesmith_enterprise.entitlement.state import StateFolder
+
+if TYPE_CHECKING:
+    from tunesmith.licensing.contents import Revocations
 
 __all__ = ["Newest", "keep_list", "newest_list", "read_list"]
 
@@ -107,6 +109,8 @@ def keep_list(state: StateFolder, trust: Trust, newest: Newest) -> None:
 
 def _verified(trust: Trust, envelope: bytes, sha256: str) -> Revocations:
     def read() -> Revocations:
+        from tunesmith.licensing.contents import parse_revocations  # not before there is a list
+
         found = parse_revocations(trust.verify(envelope, "revocations"))
         of_product(found.product, PRODUCT, "the list of revocations")
         return found

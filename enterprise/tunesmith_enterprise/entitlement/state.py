@@ -11,9 +11,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tunesmith.errors import SignedDocumentError
 from tunesmith.licensing.files import read_text_file
@@ -24,8 +23,7 @@ _PATIENCE: Final = 0.1
 """Seconds; whoever holds the lock writes a few kilobytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class StateFolder:
+class StateFolder(NamedTuple):
     """A folder for this person only.
 
     Attributes:

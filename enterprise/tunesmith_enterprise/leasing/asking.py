@@ -102,7 +102,14 @@ def _once(
     headers: Mapping[str, str],
     context: ssl.SSLContext | None,
 ) -> dict[str, Any]:
-    import httpx  # a tenth of a second, for those who have a license server only
+    try:
+        import httpx  # a tenth of a second, for those who have a license server only
+    except ImportError:
+        raise SettingsError(
+            "a license server is configured, and the package that asks it is not installed",
+            expected="httpx",
+            fix="pip install 'tunesmith-enterprise[client]'",
+        ) from None
 
     until = time.monotonic() + _CONNECT + _READ
     try:

@@ -7,7 +7,7 @@ to anybody else. The protocol stands in docs/reference/license-server.md.
 
     app       HTTP: bodies in, refusals and leases out
     service   what is asked, in order: pools, writer, key
-    writer    one thread that commits what came together in one transaction
+    writer    commits what came together in one transaction
     seats     who may have one: all rules, on one transaction
     audit     what happened, chained, written in the same transaction
     storage   the database

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import signal
 import socket
@@ -14,14 +13,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 
 from tunesmith.errors import SettingsError
-from tunesmith.serve.connection import Connection
+from tunesmith.serve.connection import connection_with
 from tunesmith.serve.limits import Limits
 from tunesmith.serve.logs import JsonLines
 from tunesmith_enterprise.server.app import BODY_BYTES, BODY_SECONDS, make_app
@@ -102,36 +100,6 @@ def read_secret(path: Path) -> str:
     return lines[0].strip()
 
 
-class _OneWrite:
-    """A transport that sends what is written in one turn of the loop at once: head and body of an answer."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        if not self._pieces:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._pieces.append(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._pieces:
-            self._transport.write(b"".join(self._pieces))
-            self._pieces.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class _Connection(Connection):
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", _OneWrite(transport)))
-
-
 class Server(uvicorn.Server):
     """Uvicorn, which says where it listens."""
 
@@ -156,7 +124,7 @@ def make_server(service: Service, listening: Listening, announce: Callable[[str]
     """
     config = uvicorn.Config(
         make_app(service, listening.secret),
-        http=cast("Any", partial(_Connection, limits=_LIMITS)),
+        http=connection_with(_LIMITS),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -232,7 +200,7 @@ def _is_loopback(host: str) -> bool:
 def listen(host: str, port: int) -> socket.socket:
     try:
         address: Any = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[4][:2], family=address[0], backlog=256)
+        listener = socket.create_server(address[4][:2], family=address[0], backlog=256)
     except OSError as error:
         raise SettingsError(
             f"the address cannot be listened on: {error.strerror}",
@@ -240,3 +208,7 @@ def listen(host: str, port: int) -> socket.socket:
             expected="a port that is free, and an address of this machine",
             fix="choose another --port or --host",
         ) from None
+    # Connections inherit it. asyncio sets it only on sockets that say IPPROTO_TCP, which these do not; and without it
+    # the body of an answer waits for the acknowledgement of its head, which the other side puts off for 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -108,8 +108,7 @@ class Service:
         self._writer = Writer(storage)
 
     def close(self) -> None:
-        """Answer what was asked, and end."""
-        self._writer.close()
+        """Let go of the database."""
         self._storage.close()
 
     def reload(self) -> bool:

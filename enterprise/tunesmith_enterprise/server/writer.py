@@ -1,85 +1,77 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""One thread that writes. What was asked while it was committing goes into the next transaction together.
+"""What is asked within two milliseconds is committed in one transaction: the disk takes as long for fifty changes as
+for one.
 
-The disk takes as long for fifty changes as for one; so a server with many nodes is as fast as its processor.
+The event loop waits while a transaction runs. A thread would leave it free, for requests that all wait for the same
+transaction, and the interpreter's lock would go to and fro with every statement.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from tunesmith_enterprise.server.refusals import Declined, StorageError
 from tunesmith_enterprise.server.storage import Storage, Transaction
 
-__all__ = ["TOGETHER", "Writer"]
+__all__ = ["GATHER", "TOGETHER", "Writer"]
+
+GATHER: Final = 0.002
+"""Seconds. Measured with 16 nodes that renew without a pause, on one core: 589 renewals a second with none, 779 with
+one to three milliseconds."""
 
 TOGETHER: Final = 64
 """Operations of one transaction, at most."""
 
 Answer = TypeVar("Answer")
 _Asked = tuple[Callable[[Transaction], Any], "asyncio.Future[Any]"]
-_Settled = tuple["asyncio.Future[Any]", Any, "BaseException | None"]
 
 
 class Writer:
-    """Runs operations on a storage, one after the other; each is answered when it is on the disk."""
+    """Runs operations of one event loop on a storage, one after the other; each is answered when it is on the disk."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="license-server-writer", daemon=True)
-        self._thread.start()
+        self._asked: list[_Asked] = []
 
     async def run(self, operation: Callable[[Transaction], Answer]) -> Answer:
-        """Have an operation run. The loop is woken once for all that were committed together.
+        """Have an operation run.
 
         Raises:
             Declined: the operation did; what it wrote before stays.
             StorageError: nothing of it was kept.
         """
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asked.put((operation, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        if not self._asked:
+            loop.call_later(GATHER, self._commit)
+        self._asked.append((operation, future))
         return await future
 
-    def close(self) -> None:
-        """Run what was asked until now, and end."""
-        self._asked.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while (first := self._asked.get()) is not None:
-            batch = [first]
-            last = False
-            while len(batch) < TOGETHER and not self._asked.empty():
-                following = self._asked.get()
-                if following is None:
-                    last = True
-                    break
-                batch.append(following)
-            self._together(batch)
-            if last:
-                return
+    def _commit(self) -> None:
+        batch, self._asked = self._asked[:TOGETHER], self._asked[TOGETHER:]
+        if self._asked:
+            asyncio.get_running_loop().call_soon(self._commit)
+        self._together(batch)
 
     def _together(self, batch: list[_Asked]) -> None:
         try:
             with self._storage.transaction() as transaction:
                 answers = [_attempt(operation, transaction) for operation, _ in batch]
         except StorageError as error:
-            _settle([(future, None, error) for _, future in batch])
+            for _, future in batch:
+                _settle(future, None, error)
         except Exception as error:  # a mistake in one of them; nothing was kept of the others either
             if len(batch) == 1:
-                _settle([(batch[0][1], None, error)])
+                _settle(batch[0][1], None, error)
                 return
             for one in batch:
                 self._together([one])
         else:
-            _settle([(future, *answer) for (_, future), answer in zip(batch, answers, strict=True)])
+            for (_, future), (answer, declined) in zip(batch, answers, strict=True):
+                _settle(future, answer, declined)
 
 
 def _attempt(operation: Callable[[Transaction], Any], transaction: Transaction) -> tuple[Any, Declined | None]:
@@ -89,22 +81,10 @@ def _attempt(operation: Callable[[Transaction], Any], transaction: Transaction) 
         return None, declined
 
 
-def _settle(settled: list[_Settled]) -> None:
-    in_loops: defaultdict[asyncio.AbstractEventLoop, list[_Settled]] = defaultdict(list)
-    for one in settled:
-        in_loops[one[0].get_loop()].append(one)
-    for loop, ours in in_loops.items():
-        try:
-            loop.call_soon_threadsafe(_tell, ours)
-        except RuntimeError:  # the loop has been closed: nobody waits
-            continue
-
-
-def _tell(settled: list[_Settled]) -> None:
-    for future, answer, error in settled:
-        if future.cancelled():  # whoever asked has gone
-            continue
-        if error is None:
-            future.set_result(answer)
-        else:
-            future.set_exception(error)
+def _settle(future: asyncio.Future[Any], answer: Any, error: Exception | None) -> None:
+    if future.cancelled():  # whoever asked has gone
+        return
+    if error is None:
+        future.set_result(answer)
+    else:
+        future.set_exception(error)

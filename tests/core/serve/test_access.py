@@ -3,6 +3,7 @@
 """Who gets in: every route is in the table, and what is not in the table is refused."""
 
 import re
+import socket
 
 import pytest
 from conftest import client_of
@@ -11,7 +12,7 @@ from test_chat import error
 from tunesmith.errors import RequestError
 from tunesmith.serve import Application, Keys
 from tunesmith.serve.access import ACCESS, is_loopback
-from tunesmith.serve.server import check_address
+from tunesmith.serve.server import _listen, check_address
 
 USE, ADMIN = "use-key-0123456789", "admin-key-0123456789"
 KEYS = Keys.read(None, {"TUNESMITH_SERVE_KEY": USE, "TUNESMITH_SERVE_ADMIN_KEY": ADMIN})
@@ -168,3 +169,13 @@ def test_an_address_that_others_reach_needs_a_key(host):
 def test_an_address_that_is_none():
     with pytest.raises(RequestError, match="there is no such address to listen on"):
         check_address("no such host", Keys())
+
+
+def test_the_body_of_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    """Without it every answer on an open connection takes 40 ms longer."""
+    with (
+        _listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

@@ -3,8 +3,11 @@
 """Servers that are broken, lie, or are none; and leases that are not what was asked for."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -356,3 +359,24 @@ def test_what_the_server_declines_keeps_its_words_fit_for_a_terminal():
 def test_nobody_listening_is_no_answer():
     with pytest.raises(NoAnswer):
         ask(LicenseServer("http://127.0.0.1:9"), "GET", "/v1/status")
+
+
+def test_without_the_package_that_asks_the_way_to_get_it_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(SettingsError, match=r"tunesmith-enterprise\[client\]"):
+        ask(LicenseServer("http://127.0.0.1:9"), "GET", "/v1/status")
+
+
+def test_nothing_of_the_network_is_loaded_before_a_server_is_asked():
+    program = (
+        "import sys, tunesmith_enterprise.leasing, tunesmith_enterprise.commands.lease;"
+        "tunesmith_enterprise.leasing.configured({'XDG_CONFIG_HOME': '/nonexistent'});"
+        "print([name for name in ('httpx', 'sqlalchemy', 'fastapi', 'torch', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
 """``require`` where a license server is configured: a seat is taken where the machine has no license that is enough."""
 
+from datetime import timedelta
+
 import pytest
 from desk import NOW
 from lending import DISTRIBUTED
@@ -73,3 +75,17 @@ def test_what_the_server_does_not_have_is_told_by_the_server(site, machine):
         tunesmith_enterprise.require("priority")
     assert caught.value.code == "not-included"
     assert site.claim(features=DISTRIBUTED).serial == 1
+
+
+@pytest.mark.parametrize("hours", [-23, 23])
+def test_a_clock_that_differs_from_the_servers_by_less_than_a_day_costs_nothing(site, machine, hours):
+    site.now = NOW + timedelta(hours=hours)
+    assert tunesmith_enterprise.require("distributed").basis[0].id == "pool-1"
+
+
+def test_a_clock_that_differs_by_more_is_told_and_is_no_invalid_license(site, machine):
+    site.now = NOW + timedelta(hours=25)
+    with pytest.raises(LicenseError) as caught:
+        tunesmith_enterprise.require("distributed")
+    assert caught.value.code == "no-server"
+    assert "more than a day apart" in caught.value.given

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -91,6 +92,24 @@ def test_without_the_extra_the_command_says_how_to_get_it(site, monkeypatch):
 def test_others_are_not_let_in_without_tls(site):
     with pytest.raises(SettingsError, match="needs TLS"):
         tunesmith("run", site.folder, "--pool", site.pool_file, "--host", "0.0.0.0")
+
+
+def test_what_the_page_tells_to_type_is_there(site, root, tmp_path):
+    """docs/how-to/license-server.md, all but the server itself, which the next test runs."""
+    page = (root / "docs" / "how-to" / "license-server.md").read_text(encoding="utf-8").replace("\\\n", "")
+    lines = re.findall(r"^\$ tunesmith license-server (.*)$", page, re.MULTILINE)
+    assert len(lines) == 7
+    options = set(re.findall(r"--[a-z-]+", tunesmith("run", "--help").stdout))
+    site.claim()
+    for line in lines:
+        words = [word.replace("/srv/license-server", str(site.folder)) for word in line.split()]
+        if words[0] == "run":
+            assert {word for word in words if word.startswith("--")} <= options
+            continue
+        words = [str(tmp_path / word) if word in ("2026.jsonl",) else word for word in words]
+        if words[0] == "init":
+            words[1] = str(tmp_path / "new")
+        assert tunesmith(*words).exit_code == 0
 
 
 class Process:

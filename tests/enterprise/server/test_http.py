@@ -17,7 +17,7 @@ from tunesmith.errors import SettingsError
 from tunesmith.licensing import dearmor, parse_json, verify
 from tunesmith_enterprise.server import app as application
 from tunesmith_enterprise.server.refusals import StorageError
-from tunesmith_enterprise.server.running import Listening, read_secret
+from tunesmith_enterprise.server.running import Listening, listen, read_secret
 
 CLAIM = {"node": "node-a", "nonce": "nonce-a", "features": {"distributed": {}}}
 
@@ -233,3 +233,17 @@ def test_status_tells_pools_and_who_has_their_seats(site):
     assert shown["standing"] == "good until 2027-11-10T12:00:00Z"
     assert {"node": "laptop", "seats": 1} in shown["holders"]
     assert "lease" not in json.dumps(shown).replace("lease_seconds", "")
+
+
+def test_the_body_of_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    with (
+        listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_an_address_that_is_taken_is_told():
+    with listen("127.0.0.1", 0) as listener, pytest.raises(SettingsError, match="cannot be listened on"):
+        listen("127.0.0.1", listener.getsockname()[1])

@@ -55,8 +55,8 @@ def test_the_same_holds_for_several_server_processes_on_one_database(site):
 
 def test_a_retried_claim_that_meets_itself_takes_one_seat(site):
     asked = Claim("node-a", "the-same", DISTRIBUTED)
-    services = [site.start() for _ in range(2)]
-    leases = together(*[lambda one=one: asyncio.run(one.claim(asked)) for one in services * 4])
+    services = [site.start() for _ in range(6)]
+    leases = together(*[lambda one=one: asyncio.run(one.claim(asked)) for one in services])
     assert len({lease.lease_id for lease in leases}) == 1
     assert site.in_use == 1
 

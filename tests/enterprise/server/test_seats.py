@@ -3,6 +3,7 @@
 """Who gets a seat, for how long, and who does not."""
 
 import json
+import random
 from datetime import timedelta
 
 import pytest
@@ -243,3 +244,44 @@ def test_rows_of_leases_that_ended_long_ago_are_forgotten_and_the_log_is_not(sit
     site.claim("node-b")
     assert site.claim("node-a", nonce="old").serial == 3
     assert site.events().count("taken") == 3
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_is_asked_in_whatever_order_no_seat_and_no_quantity_is_given_twice(site, seed):
+    """Against a list kept beside it: what is held, and until when."""
+    draw = random.Random(seed)
+    site.pool(seats=4, lease_seconds=10, features={"distributed": {"gpus": 6}, "governance": {}}, borrow_days=1)
+    held, serial = {}, 0
+    for _ in range(120):
+        live = {name: lease for name, lease in held.items() if lease.expires_at > site.now}
+        action = draw.choice(["claim", "claim", "renew", "release", "borrow", "wait"])
+        chosen = held[draw.choice(sorted(held))] if held else None
+        gpus = draw.randint(1, 4)
+        used = sum(lease.features["distributed"]["gpus"] for lease in live.values())
+        room = len(live) < 4 and used + gpus <= 6
+        if action == "wait":
+            site.now += timedelta(seconds=draw.choice([1, 5, 11]))
+            continue
+        lease = declined_with = None
+        try:
+            if action in ("claim", "borrow"):
+                days = 1 if action == "borrow" else None
+                lease = site.claim("node", {"distributed": {"gpus": gpus}}, borrow_days=days)
+            elif action == "renew" and chosen is not None:
+                lease = site.renew(chosen)
+            elif action == "release" and chosen is not None:
+                site.release(chosen)
+                del held[chosen.lease_id]
+        except Declined as answer:
+            declined_with = answer.code
+        assert declined_with in (None, "no-seat", "limit", "borrowed", "gone")
+        if action in ("claim", "borrow"):
+            assert (lease is not None) == room, "a seat was there and was not given, or the other way round"
+        if lease is None:
+            continue
+        assert lease.serial > serial
+        serial = lease.serial
+        held[lease.lease_id] = lease
+        now_live = [one for one in held.values() if one.expires_at > site.now]
+        assert site.in_use == len(now_live) <= 4
+        assert sum(one.features["distributed"]["gpus"] for one in now_live) <= 6
