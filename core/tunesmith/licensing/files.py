@@ -35,7 +35,6 @@ def read_text_file(path: str | Path) -> bytes:
     Raises:
         SignedDocumentError: ``no-file``, ``not-a-file``, ``unreadable`` or ``too-large``.
     """
-    path = Path(path)
     # Without O_NONBLOCK opening a pipe waits for somebody to write to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -60,7 +59,9 @@ def read_text_file(path: str | Path) -> bytes:
         if status.st_size > TEXT:
             raise _too_large(path, status.st_size)
         with os.fdopen(number, "rb", closefd=False) as file:
-            content = file.read(TEXT + 1)  # it may have grown
+            content = file.read(status.st_size + 1)
+            if len(content) > status.st_size:  # it has grown
+                content += file.read(TEXT + 1 - len(content))
     except OSError as error:
         raise refusal("unreadable", "the file cannot be read", given=f"{path}: {error.strerror}") from None
     finally:
@@ -70,11 +71,11 @@ def read_text_file(path: str | Path) -> bytes:
     return content
 
 
-def _no_file(path: Path) -> SignedDocumentError:
+def _no_file(path: str | Path) -> SignedDocumentError:
     return refusal("not-a-file", "this is no file", given=path, expected="a regular file, not a folder, pipe or device")
 
 
-def _too_large(path: Path, size: int) -> SignedDocumentError:
+def _too_large(path: str | Path, size: int) -> SignedDocumentError:
     return refusal(
         "too-large",
         "this file is too large for a document",

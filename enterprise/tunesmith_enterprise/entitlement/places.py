@@ -15,6 +15,9 @@ from tunesmith.settings import config_folder
 
 __all__ = ["NOWHERE", "Places"]
 
+_SYSTEM: Final = Path("/etc/tunesmith/licenses.d")
+_SECRETS: Final = Path("/run/secrets")
+
 
 class Places(NamedTuple):
     """Folders, none of which needs to exist. The working folder is none of them: what lies there comes from whoever
@@ -43,19 +46,21 @@ class Places(NamedTuple):
         """
         environ = os.environ if environ is None else environ
         windows = sys.platform == "win32"
-        system = Path(environ.get("PROGRAMDATA") or r"C:\ProgramData") if windows else Path("/etc")
+        system = (
+            Path(environ.get("PROGRAMDATA") or r"C:\ProgramData", "tunesmith", "licenses.d") if windows else _SYSTEM
+        )
         named = environ.get("LOCALAPPDATA" if windows else "XDG_STATE_HOME", "")
         user: Path | None = None
         above: Path | None = Path(named) if os.path.isabs(named) else None
         with suppress(RuntimeError):  # the account has no home: a container that runs under a random number, say
             user = config_folder(environ) / "licenses.d"
         with suppress(RuntimeError):
-            above = above or Path.home() / ".local" / "state"
+            above = above or Path(Path.home(), ".local", "state")
         return cls(
             user,
-            system / "tunesmith" / "licenses.d",
-            Path("/run/secrets"),
-            above / "tunesmith" / "enterprise" if above else None,
+            system,
+            _SECRETS,
+            Path(above, "tunesmith", "enterprise") if above else None,
         )
 
 

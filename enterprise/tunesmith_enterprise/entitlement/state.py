@@ -40,8 +40,11 @@ class StateFolder(NamedTuple):
         """
         if self.path is None:
             return None
+        path = os.path.join(self.path, name)
+        if not os.path.lexists(path):  # as usual; an error costs more than all the rest
+            return None
         try:
-            return read_text_file(self.path / name)
+            return read_text_file(path)
         except SignedDocumentError as error:
             if error.reason == "no-file" or not os.path.isdir(self.path):
                 return None
