@@ -103,7 +103,12 @@ def test_a_plugins_commands_stand_beside_the_groups_own(site: Path) -> None:
     assert "first installs x.lic = 0" in text
     assert "first exports = 0" in text
     group, front = text.split("$ license --help")[1].split("$ --help")
-    for words in ("inspect Show what a file's documents", "install Keep a license.", "first-only", "first-usage What was"):
+    for words in (
+        "inspect Show what a file's documents",
+        "install Keep a license.",
+        "first-only",
+        "first-usage What was",
+    ):
         assert words in group
     assert "Show something else" not in group
     assert "By their full names: first/license inspect" in group
