@@ -89,8 +89,8 @@ def test_what_the_page_says_works(page, place, forge):
         pytest.skip("the page uses data sets beside the repository, and ../shared is not there")
     if page.stem in OF_PLUGINS and find_spec(OF_PLUGINS[page.stem]) is None:
         pytest.skip(f"the page is about a plugin, and {OF_PLUGINS[page.stem]} is not installed")
-    path = os.pathsep.join([str(forge.folder), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1"}
+    installed = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": f"{forge.folder}{os.pathsep}{installed}", "HF_HUB_OFFLINE": "1"}
     for match in BLOCK.finditer(text):
         if match["title"]:
             (place / match["title"]).parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,9 @@ def test_what_the_page_says_works(page, place, forge):
                 done = forge.python("-c", code, cwd=place, env=environment)
             else:
                 shell = [shutil.which("bash") or "sh", "-ec", code]
-                done = subprocess.run(shell, cwd=place, env=environment, capture_output=True, text=True)
+                # What is left running will be ended from outside, and that ends no fork: the real command.
+                unforged = {"PATH": installed} if "& echo $!" in code else {}
+                done = subprocess.run(shell, cwd=place, env=environment | unforged, capture_output=True, text=True)
             assert done.returncode == 0, f"{code}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
     if page.name in PROMISES:
         PROMISES[page.name](place, forge, environment)
