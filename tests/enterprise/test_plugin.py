@@ -26,7 +26,8 @@ def test_the_host_loads_it() -> None:
 
 
 def test_it_asks_for_this_tunesmith() -> None:
-    assert requires("tunesmith-enterprise") == ["tunesmith<0.2,>=0.1"]
+    needed = [one for one in requires("tunesmith-enterprise") or [] if "extra ==" not in one]
+    assert needed == ["tunesmith<0.2,>=0.1"]
     assert __version__.startswith("0.1.")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,7 @@ def test_a_file_that_is_no_ledger_is_told_so(tmp_path: Path) -> None:
         Ledger.open(file)
 
 
+@pytest.mark.skipif(find_spec("psycopg") is None, reason="the driver psycopg is not installed")
 def test_a_password_in_an_address_is_not_repeated() -> None:
     with pytest.raises(VendorError) as caught:
         Ledger.open("postgresql://ada:secret-word@127.0.0.1:1/desk?connect_timeout=1")
