@@ -55,12 +55,13 @@ make_venv() { # make_venv FOLDER: an empty environment
 pip_install() { # pip_install ENVIRONMENT ARGUMENT...: the versions of constraints.txt; only errors are printed
     local python=$1/bin/python
     shift
-    "$python" -m pip install -qq -c "$root/constraints.txt" "$@" || exit
+    # Without compiling: most modules of torch and its like are never imported, and Python compiles the others by itself.
+    "$python" -m pip install -qq --no-compile -c "$root/constraints.txt" "$@" || exit
 }
 
 install_torch() { # install_torch ENVIRONMENT: the one large download, so a person gets to see it move
     if [ -t 1 ]; then
-        "$1/bin/python" -m pip install -c "$root/constraints.txt" torch || exit
+        "$1/bin/python" -m pip install --no-compile -c "$root/constraints.txt" torch || exit
     else
         pip_install "$1" torch
     fi
