@@ -10,10 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TOKENS", "seeds", "tokens"]
+__all__ = ["SAID", "TOKENS", "seeds", "tokens"]
 
 TESTS = Path(__file__).resolve().parents[1]
-FOLDERS = (TESTS / "core/licensing/vectors", TESTS / "enterprise/vectors")  # the second one is not in every tree
+SAID = TESTS / "enterprise/vectors"
+"""Vectors of what documents say; not in every tree."""
+FOLDERS = (TESTS / "core/licensing/vectors", SAID)
 TOKENS = Path(__file__).parent / "tokens.dict"
 LARGEST = 20_000
 """Bytes: larger ones make fuzzing slow and say nothing else."""
