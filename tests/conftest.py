@@ -27,6 +27,44 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = str(Path(tempfile.gettempdir()) / f"tunesmith-tests-no-hub-cache-{os.getpid()}")  # never made
 
+LONG = (
+    *("tests/packaging/test_template.py", "tests/e2e/test_commands.py", "tests/docs/test_pages.py"),
+    "tests/core/training/test_compiling.py",
+    *("tests/benchmarks/", "tests/core/export/test_onnx.py", "tests/cli/test_plugins_", "tests/e2e/"),
+    *("tests/core/plugin/test_hook_pages.py", "tests/core/test_public.py"),
+)
+"""Where the longest tests are, as their ids begin."""
+
+
+@pytest.hookimpl(trylast=True)  # behind pytest's own order, which brings together what shares a fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``-n WORKERS --dist worksteal`` each worker begins with its part of the long tests.
+
+    Each gets its share of the list as it stands, and in the end takes from the others: left to the end, a long test
+    runs alone while nobody else has work. A file stays together, for its fixtures; pages share none.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    long: dict[tuple[int, str], list[pytest.Item]] = {}
+    short = []
+    for item in items:
+        place = next((number for number, start in enumerate(LONG) if item.nodeid.startswith(start)), None)
+        if place is None:
+            short.append(item)
+            continue
+        page = item.nodeid.startswith("tests/docs/test_pages.py")
+        long.setdefault((place, item.nodeid if page else item.nodeid.partition("::")[0]), []).append(item)
+    parts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, key in enumerate(sorted(long, key=lambda key: key[0])):  # as they were, where the place is the same
+        parts[number % workers] += long[key]
+    share = len(items) // workers
+    for part in parts:
+        room = len(short) if part is parts[-1] else max(share - len(part), 0)
+        part += short[:room]
+        del short[:room]
+    items[:] = [item for part in parts for item in part]
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:

@@ -77,7 +77,7 @@ def place(tmp_path):
 
 def pages():
     for page in RUN:
-        marks = [pytest.mark.plugin_page] if page.stem in OF_PLUGINS else []
+        marks = [pytest.mark.page, *([pytest.mark.plugin_page] if page.stem in OF_PLUGINS else [])]
         yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
 
 
