@@ -9,10 +9,12 @@ files under the same names. Blocks with any other mark are left alone; ``text`` 
 network.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -72,7 +74,10 @@ def place(tmp_path):
         (tmp_path / part).symlink_to(ROOT / part)
     if (ROOT.parent / "shared").is_dir():
         (tmp_path.parent / "shared").exists() or (tmp_path.parent / "shared").symlink_to(ROOT.parent / "shared")
-    return tmp_path
+    yield tmp_path
+    for left in tmp_path.glob("*.pid"):  # of a page that ended before it had ended what it started
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            os.kill(int(left.read_text()), signal.SIGTERM)
 
 
 def pages():
