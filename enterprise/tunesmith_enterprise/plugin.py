@@ -11,7 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tunesmith.plugin import Action, Allow, CommandSpec, Deny, RequestServed, RouteSpec, RunFinished, hookimpl
+from tunesmith.plugin import (
+    Action,
+    Allow,
+    CommandSpec,
+    Deny,
+    RequestServed,
+    RouteSpec,
+    RunFinished,
+    RunStarted,
+    StrategySpec,
+    hookimpl,
+)
 
 
 @hookimpl
@@ -27,6 +38,18 @@ def tunesmith_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         name="audit", summary="Check and export audit logs", target="tunesmith_enterprise.governance.commands:app"
     )
+    yield CommandSpec(
+        name="launch", summary="Train on several processes", target="tunesmith_enterprise.commands.launch:app"
+    )
+
+
+@hookimpl
+def tunesmith_strategies() -> Iterable[StrategySpec]:
+    yield StrategySpec(
+        name="ddp",
+        summary="Several processes share each step",
+        target="tunesmith_enterprise.distributed.strategy:DataParallel",
+    )
 
 
 @hookimpl
@@ -41,9 +64,16 @@ def tunesmith_routes() -> Iterable[RouteSpec]:
 
 @hookimpl
 def tunesmith_authorize(action: Action) -> Allow | Deny | None:
-    from tunesmith_enterprise.governance.hooks import authorize
+    from tunesmith_enterprise.gate import authorize
 
     return authorize(action)
+
+
+@hookimpl
+def tunesmith_run_started(event: RunStarted) -> None:
+    from tunesmith_enterprise.distributed.hooks import run_started
+
+    run_started(event)
 
 
 @hookimpl

@@ -41,7 +41,7 @@ class StepResult:
     Attributes:
         loss: mean over the targets of the step.
         grad_norm: before clipping.
-        tokens: tokens of the step (images: rows), padding not counted.
+        tokens: tokens of the step (images: rows) in all processes, padding not counted.
     """
 
     loss: float
@@ -125,12 +125,12 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     gradient is that of the undivided batch.
     """
     work, section, device = job.work, job.work.recipe.train, job.work.strategy.device
-    here = sum(part.targets for part in parts)
-    targets = work.strategy.total(torch.tensor(float(here), device=device))
+    here = [float(sum(part.targets for part in parts)), float(sum(part.tokens for part in parts))]
+    targets, tokens = work.strategy.total(torch.tensor(here, device=device)).unbind()
     loss = job.backward(parts, targets)
     moving = [parameter for parameter in work.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
-    result = StepResult(work.strategy.total(loss).item(), norm.item(), sum(part.tokens for part in parts))
+    result = StepResult(work.strategy.total(loss).item(), norm.item(), int(tokens.item()))
     if not (math.isfinite(result.loss) and math.isfinite(result.grad_norm)):
         raise _not_finite(job, parts, result, rate)
     if result.grad_norm > section.max_grad_norm:

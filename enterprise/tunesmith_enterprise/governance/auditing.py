@@ -27,11 +27,11 @@ from tunesmith_enterprise.chained_log import EMPTY, ChainedLog
 from tunesmith_enterprise.entitlement.grant import Grant
 from tunesmith_enterprise.errors import LicenseError
 from tunesmith_enterprise.governance.where import KEY
+from tunesmith_enterprise.recorded import grants_of, recorded
 
 __all__ = ["FEATURE", "Auditing"]
 
 FEATURE: Final = "governance"
-_PLUGIN: Final = "enterprise"
 _OWN: Final = frozenset({"open", "export"})
 """Actions by which people come to models that are there: written into the log, and refused for want of no license."""
 _LISTED: Final = 50
@@ -60,7 +60,7 @@ class Auditing:
             path: of the log.
         """
         log = ChainedLog(path, fsync=True)
-        earlier = _recorded(action)
+        earlier = recorded(action)
         try:
             grant, how = self._granted(action, earlier)
             kept = grant is not None and how == _ASKED and grant.effect == "kept"
@@ -117,9 +117,8 @@ class Auditing:
         Raises:
             LicenseError: there is none.
         """
-        for one in earlier:
-            grant = _as_grant(one)
-            if grant is not None and grant.covers(FEATURE, {}):
+        for grant in grants_of(earlier):
+            if grant.covers(FEATURE, {}):
                 return grant, "of the start of the run"
         if action.name == "open" and self._grant is not None:
             return self._grant, "of what this process did before"
@@ -162,21 +161,6 @@ class Auditing:
             if note not in self._told:
                 self._told.add(note)
                 _log.warning("%s", note)
-
-
-def _recorded(action: Action) -> list[Any]:
-    """The grants of the run that is resumed, as its manifest has them: anybody may have written there."""
-    allowed = action.details.get("allowed")
-    record = allowed.get(_PLUGIN) if isinstance(allowed, Mapping) else None
-    grants = record.get("grants") if isinstance(record, Mapping) else None
-    return list(grants) if isinstance(grants, list) else []
-
-
-def _as_grant(value: Any) -> Grant | None:
-    try:
-        return Grant.from_json(value)
-    except TunesmithError:
-        return None  # then the license is asked, as if nothing stood there
 
 
 def _described(action: Action) -> dict[str, Any]:

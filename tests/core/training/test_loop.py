@@ -119,6 +119,13 @@ def test_a_step_is_the_same_in_however_many_parts(accumulate):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
 
 
+def test_the_tokens_of_a_step_are_those_of_all_processes(monkeypatch):
+    subject = job()
+    batch = collate(subject, subject.work.feed.batch(0))
+    monkeypatch.setattr(subject.work.strategy, "total", lambda value: value * 3, raising=False)
+    assert take_step(subject, [batch], rate=0.1).tokens == 3 * batch.tokens
+
+
 def test_a_step_is_plain_adamw_with_clipping():
     subject = job(max_grad_norm=0.5)
     plain = copy.deepcopy(subject.work.model)

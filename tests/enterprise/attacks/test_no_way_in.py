@@ -38,6 +38,13 @@ VARIABLES = {
     "LOCALAPPDATA": "the same on Windows",
     "PROGRAMDATA": "the same on Windows",
     "COMPUTERNAME": "the machine's name on Windows, for the binding to a domain",
+    "RANK": "which of several processes this is; how many are licensed is asked of the group that came together",
+    "LOCAL_RANK": "the same on this machine: which GPU it takes",
+    "WORLD_SIZE": "for the message that the processes did not come together",
+    "MASTER_ADDR": "the same",
+    "MASTER_PORT": "the same",
+    "OMP_NUM_THREADS": "set for the processes that are started, where it is not",
+    "GLOO_SOCKET_IFNAME": "the same",
 }
 VARIABLE = re.compile(r"(TUNESMITH|XDG)_[A-Z0-9_]+|CI|APPDATA|LOCALAPPDATA|PROGRAMDATA|COMPUTERNAME")
 DECIDING = ("entitlement/", "leasing/", "chained_log.py")

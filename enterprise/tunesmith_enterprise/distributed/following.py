@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
+"""What a process does that is not the main one: the same work, and a step whenever the main process begins one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from tunesmith.errors import DeniedError
+from tunesmith.models.methods import training_mode
+from tunesmith.recipe import Recipe
+from tunesmith.registry import get_registry
+from tunesmith.runs import Run
+from tunesmith.training.checkpoint import Progress, checkpoint_path, load_checkpoint
+from tunesmith.training.heap import kept_memory
+from tunesmith.training.loop import Job, take_step
+from tunesmith.training.optimizer import make_optimizer
+from tunesmith.training.prefetch import batches_of
+from tunesmith.training.prepare import prepare
+from tunesmith.training.randomness import own_random_state, seed_all
+from tunesmith.training.schedule import rate_at
+from tunesmith.training.strategy import Strategy
+from tunesmith_enterprise.distributed.group import Group
+from tunesmith_enterprise.distributed.hooks import FEATURE
+from tunesmith_enterprise.entitlement.grant import Grant
+
+__all__ = ["follow"]
+
+_log = logging.getLogger("tunesmith.enterprise.distributed")
+
+
+def follow(group: Group, recipe: Recipe) -> None:
+    """Take part in a job until the main process ends it.
+
+    Nothing is read, and no model made, before the main process has a grant, and says so.
+
+    Raises:
+        EndedError: the main process has ended the job: the usual way out.
+        TunesmithError: this process cannot go on.
+    """
+    group.grant = Grant.from_json(group.hear("granted")["grant"])
+    if not group.grant.covers(FEATURE, group.quantities):
+        raise DeniedError(
+            "what the main process was granted does not cover this job",
+            given=str(dict(group.grant.quantities)),
+            expected=str(group.quantities),
+            fix="start the processes with `tunesmith launch`",
+        )
+    registry = get_registry()
+    strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe)  # type: ignore[operator]
+    with own_random_state(recipe.train.seed, strategy.device), kept_memory():
+        work = prepare(recipe, strategy, registry)
+        section, total = work.recipe.train, work.feed.total_steps
+        optimizer = make_optimizer(work.model, section)
+        seed_all(section.seed)
+        begun = group.hear("begin")
+        progress = _progress(begun["run"], int(begun["step"]), Job(work, optimizer, Progress()))
+        job = Job(work, optimizer, progress)
+        training_mode(work.model)
+        _log.info("%s of %s steps are done", progress.step, total)
+        with batches_of(work, progress.step, total) as batches:
+            while group.hear("step"):
+                rate = rate_at(
+                    progress.step,
+                    total=total,
+                    warmup=section.warmup_steps or 0,
+                    peak=section.learning_rate or 0.0,
+                    schedule=section.schedule,
+                )
+                take_step(job, batches.parts(progress.step), rate)
+                progress.step += 1
+
+
+def _progress(run: str, step: int, job: Job) -> Progress:
+    """How far the job is; weights and moments of that step are put in place."""
+    if step == 0:
+        return Progress()
+    path = checkpoint_path(Run.open(Path(run)).checkpoint_folder, step)
+    return load_checkpoint(path, model=job.work.model, optimizer=job.optimizer)

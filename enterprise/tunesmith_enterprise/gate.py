@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
+"""The package's one gate: what its features have to say about an action, in one answer."""
+
+from __future__ import annotations
+
+from tunesmith.plugin import Action, Allow, Deny
+from tunesmith_enterprise.distributed.hooks import authorize as distributed
+from tunesmith_enterprise.governance.hooks import authorize as governance
+
+__all__ = ["authorize"]
+
+
+def authorize(action: Action) -> Allow | Deny | None:
+    """The first no; else one record with everything that was granted; None where nobody has anything to record.
+
+    The audit log comes last: what is refused for another reason is not in it as begun.
+    """
+    records: list[Allow] = []
+    for asked in (distributed, governance):
+        answer = asked(action)
+        if isinstance(answer, Deny):
+            return answer
+        if answer is not None:
+            records.append(answer)
+    if len(records) < 2:
+        return records[0] if records else None
+    grants = []
+    for allowed in records:
+        grants += [one for one in allowed.record["grants"] if one not in grants]
+    return Allow(record={"grants": grants})

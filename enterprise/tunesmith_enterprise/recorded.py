@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
+"""The grants of a run, as its manifest has them: anybody may have written there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tunesmith.errors import TunesmithError
+from tunesmith.plugin import Action
+from tunesmith_enterprise.entitlement.grant import Grant
+
+__all__ = ["grants_of", "recorded"]
+
+_PLUGIN: Final = "enterprise"
+
+
+def recorded(action: Action) -> list[Any]:
+    """What the run that is resumed has under ``allowed.enterprise.grants``; nothing, where none is resumed."""
+    allowed = action.details.get("allowed")
+    record = allowed.get(_PLUGIN) if isinstance(allowed, Mapping) else None
+    grants = record.get("grants") if isinstance(record, Mapping) else None
+    return list(grants) if isinstance(grants, list) else []
+
+
+def grants_of(values: Sequence[Any]) -> Iterator[Grant]:
+    """Those of them that can be read; for another the license is asked, as if nothing stood there."""
+    for value in values:
+        try:
+            yield Grant.from_json(value)
+        except TunesmithError:
+            continue
