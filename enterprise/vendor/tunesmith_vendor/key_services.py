@@ -10,6 +10,7 @@ the environment as these libraries find them, and are no affair of the desk's.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
@@ -46,8 +47,13 @@ class _ServiceSigner(Signer):
         return self._public_key
 
     @staticmethod
+    @abstractmethod
     def client() -> Any:
-        raise NotImplementedError
+        """The service's own client, with the credentials of the environment.
+
+        Raises:
+            UnsupportedLibraryError: its package is not installed.
+        """
 
 
 class AwsSigner(_ServiceSigner):
