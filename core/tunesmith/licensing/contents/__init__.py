@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     )
     from tunesmith.licensing.contents.license import (
         BINDINGS,
-        ENVIRONMENTS,
         Binding,
         Bound,
-        Environment,
         License,
         SubIssuer,
         parse_license,
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from tunesmith.licensing.contents.parts import Features, Licensee
     from tunesmith.licensing.contents.pool import Lease, Pool, parse_lease, parse_pool
     from tunesmith.licensing.contents.revocations import Revocation, Revocations, Revoked, parse_revocations
+    from tunesmith.licensing.contents.terms import ENVIRONMENTS, Environment
     from tunesmith.licensing.contents.usage import UsageReport, Used, parse_usage_report, read_usage_report
 
 __all__ = [
@@ -76,10 +75,11 @@ _MODULES = {
         "parse_activation_response",
         "read_activation_request",
     ),
-    "license": ("BINDINGS", "ENVIRONMENTS", "Binding", "Bound", "Environment", "License", "SubIssuer", "parse_license"),
+    "license": ("BINDINGS", "Binding", "Bound", "License", "SubIssuer", "parse_license"),
     "parts": ("Features", "Licensee"),
     "pool": ("Lease", "Pool", "parse_lease", "parse_pool"),
     "revocations": ("Revocation", "Revocations", "Revoked", "parse_revocations"),
+    "terms": ("ENVIRONMENTS", "Environment"),
     "usage": ("UsageReport", "Used", "parse_usage_report", "read_usage_report"),
 }
 __getattr__, __dir__ = lazy_names(

@@ -6,53 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, get_args
 
-from tunesmith.licensing.contents.parts import (
-    LIMIT,
-    Features,
-    Licensee,
-    begin,
-    features,
-    grace_until,
-    identifier,
-    in_order,
-    licensee,
-    moment,
-    names,
-    one_of,
-    point,
-    written,
-)
-from tunesmith.licensing.fields import integer, items, members, text
+from tunesmith.licensing.contents.parts import begin, identifier, names, one_of, written
+from tunesmith.licensing.contents.terms import OPTIONAL, REQUIRED, Terms, read_terms
+from tunesmith.licensing.fields import items, members, text
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
 
-__all__ = ["BINDINGS", "ENVIRONMENTS", "Binding", "Bound", "Environment", "License", "SubIssuer", "parse_license"]
-
-Environment = Literal["production", "non-production", "ci", "trial"]
-ENVIRONMENTS: Final[tuple[Environment, ...]] = get_args(Environment)
+__all__ = ["BINDINGS", "Binding", "Bound", "License", "SubIssuer", "parse_license"]
 
 Bound = Literal["none", "install-id", "cluster-id", "domain", "oem"]
 BINDINGS: Final[tuple[Bound, ...]] = get_args(Bound)
 
-_REQUIRED = (
-    "product",
-    "license_id",
-    "serial",
-    "licensee",
-    "edition",
-    "environment",
-    "features",
-    "issued_at",
-    "starts_at",
-    "grace_days",
-    "binding",
-)
-_OPTIONAL = ("order", "expires_at", "maintenance_until", "replaces", "oem", "under")
-_KNOWN = frozenset({"schema", "critical", *_REQUIRED, *_OPTIONAL})
-_GRACE = 366
+_REQUIRED: Final = (*REQUIRED, "license_id", "binding")
+_OPTIONAL: Final = (*OPTIONAL, "order", "replaces", "oem", "under")
+_KNOWN: Final = frozenset({"schema", "critical", *_REQUIRED, *_OPTIONAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +54,11 @@ class SubIssuer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class License:
-    """A license.
+class License(Terms):
+    """A license: its terms, and
 
     Attributes:
-        product: what it is for; a reader of another product leaves it aside.
         license_id: stays the same when it is issued anew.
-        serial: 1, 2, 3 … each time; the highest one counts.
-        edition: a name for people.
-        features: see :data:`~tunesmith.licensing.contents.parts.Features`.
-        issued_at, starts_at: aware, UTC.
-        expires_at: ends the term; None: never.
-        grace_days: how long after that everything goes on.
-        maintenance_until: builds made before it stay licensed after the term.
         binding: where it may be used.
         order: the vendor's or the customer's number of the purchase.
         replaces: ids of licenses that do not count beside this one.
@@ -109,18 +70,7 @@ class License:
 
     kind: ClassVar[Literal["license"]] = "license"
 
-    product: str
     license_id: str
-    serial: int
-    licensee: Licensee
-    edition: str
-    environment: Environment
-    features: Features
-    issued_at: datetime
-    starts_at: datetime
-    expires_at: datetime | None = None
-    grace_days: int = 14
-    maintenance_until: datetime | None = None
     binding: Binding = Binding()
     order: str | None = None
     replaces: tuple[str, ...] = ()
@@ -133,11 +83,6 @@ class License:
     def id(self) -> str:
         """``license_id``, by the name that it has in a pool too."""
         return self.license_id
-
-    @property
-    def grace_until(self) -> datetime | None:
-        """The end of the days of grace; None: the term has no end."""
-        return grace_until(self.expires_at, self.grace_days)
 
     def payload(self) -> bytes:
         """The payload to sign; what :func:`parse_license` reads.
@@ -156,19 +101,9 @@ class License:
         return written(
             {
                 "schema": 1,
-                "product": self.product,
                 "license_id": self.license_id,
-                "serial": self.serial,
-                "licensee": {"name": self.licensee.name, "id": self.licensee.id},
+                **self._terms(),
                 "order": self.order,
-                "edition": self.edition,
-                "environment": self.environment,
-                "features": self.features,
-                "issued_at": self.issued_at,
-                "starts_at": self.starts_at,
-                "expires_at": self.expires_at,
-                "grace_days": self.grace_days,
-                "maintenance_until": self.maintenance_until,
                 "binding": {"kind": self.binding.kind, "values": self.binding.values or None},
                 "replaces": self.replaces or None,
                 "oem": oem,
@@ -187,20 +122,9 @@ def parse_license(payload: bytes) -> License:
             critical is not known here.
     """
     value = begin(payload, "the license", required=_REQUIRED, optional=_OPTIONAL, lenient=True)
-    environment = one_of(value["environment"], ENVIRONMENTS, "the environment")
     found = License(
-        product=identifier(value["product"], "the product"),
+        **read_terms(value, "the license"),
         license_id=identifier(value["license_id"], "the license's id"),
-        serial=integer(value["serial"], "the license's serial", least=1, most=LIMIT),
-        licensee=licensee(value["licensee"]),
-        edition=text(value["edition"], "the edition"),
-        environment=environment,
-        features=features(value["features"]),
-        issued_at=point(value["issued_at"], "issued_at of the license"),
-        starts_at=point(value["starts_at"], "starts_at of the license"),
-        expires_at=moment(value, "expires_at", "the license"),
-        grace_days=integer(value["grace_days"], "the days of grace", least=0, most=_GRACE),
-        maintenance_until=moment(value, "maintenance_until", "the license"),
         binding=_binding(value["binding"]),
         order=text(value["order"], "the order") if value.get("order") is not None else None,
         replaces=names(value["replaces"], "the licenses that it replaces") if "replaces" in value else (),
@@ -209,7 +133,6 @@ def parse_license(payload: bytes) -> License:
         critical=names(value["critical"], "the critical fields of the license") if "critical" in value else (),
         extra={name: item for name, item in value.items() if name not in _KNOWN},
     )
-    in_order("the license", starts_at=found.starts_at, expires_at=found.expires_at)
     if found.environment == "trial" and found.expires_at is None:
         raise refusal("value", "a trial has no end", expected="expires_at")
     if found.oem is not None and found.under is not None:

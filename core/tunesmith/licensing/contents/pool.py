@@ -12,23 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from tunesmith.licensing.contents.license import ENVIRONMENTS, Environment
-from tunesmith.licensing.contents.parts import (
-    LIMIT,
-    Features,
-    Licensee,
-    begin,
-    features,
-    grace_until,
-    identifier,
-    in_order,
-    licensee,
-    moment,
-    one_of,
-    point,
-    written,
-)
-from tunesmith.licensing.fields import integer, text
+from tunesmith.licensing.contents.parts import Features, begin, features, identifier, in_order, point, written
+from tunesmith.licensing.contents.terms import OPTIONAL, REQUIRED, Terms, read_terms
+from tunesmith.licensing.fields import integer
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
 
@@ -36,13 +22,11 @@ __all__ = ["Lease", "Pool", "parse_lease", "parse_pool"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """Seats for a server to lend.
+class Pool(Terms):
+    """Seats for a server to lend: terms as of a license, with limits that are for all leases together, and
 
     Attributes:
-        product, licensee, edition, environment, features, issued_at, starts_at, expires_at, grace_days,
-            maintenance_until: as in a license; the limits of a feature are for all leases together.
-        pool_id, serial: as ``license_id`` and ``serial``.
+        pool_id: as ``license_id``.
         server_key: who signs the leases.
         seats: leases at the same time.
         lease_seconds: how long a lease lasts unless it is renewed.
@@ -53,56 +37,30 @@ class Pool:
 
     kind: ClassVar[Literal["pool"]] = "pool"
 
-    product: str
     pool_id: str
-    serial: int
-    licensee: Licensee
-    edition: str
-    environment: Environment
-    features: Features
     server_key: PublicKey
     seats: int
     lease_seconds: int
     offline_hours: int
     borrow_days: int
-    issued_at: datetime
-    starts_at: datetime
-    expires_at: datetime | None = None
-    grace_days: int = 14
-    maintenance_until: datetime | None = None
 
     @property
     def id(self) -> str:
         """``pool_id``, by the name that it has in a license too."""
         return self.pool_id
 
-    @property
-    def grace_until(self) -> datetime | None:
-        """The end of the days of grace; None: the term has no end."""
-        return grace_until(self.expires_at, self.grace_days)
-
     def payload(self) -> bytes:
         """The payload to sign; what :func:`parse_pool` reads."""
         return written(
             {
                 "schema": 1,
-                "product": self.product,
                 "pool_id": self.pool_id,
-                "serial": self.serial,
-                "licensee": {"name": self.licensee.name, "id": self.licensee.id},
-                "edition": self.edition,
-                "environment": self.environment,
-                "features": self.features,
+                **self._terms(),
                 "server_key": self.server_key.text,
                 "seats": self.seats,
                 "lease_seconds": self.lease_seconds,
                 "offline_hours": self.offline_hours,
                 "borrow_days": self.borrow_days,
-                "issued_at": self.issued_at,
-                "starts_at": self.starts_at,
-                "expires_at": self.expires_at,
-                "grace_days": self.grace_days,
-                "maintenance_until": self.maintenance_until,
             }
         )
 
@@ -116,48 +74,20 @@ def parse_pool(payload: bytes) -> Pool:
     value = begin(
         payload,
         "the pool",
-        required=(
-            "product",
-            "pool_id",
-            "serial",
-            "licensee",
-            "edition",
-            "environment",
-            "features",
-            "server_key",
-            "seats",
-            "lease_seconds",
-            "offline_hours",
-            "borrow_days",
-            "issued_at",
-            "starts_at",
-            "grace_days",
-        ),
-        optional=("expires_at", "maintenance_until"),
+        required=(*REQUIRED, "pool_id", "server_key", "seats", "lease_seconds", "offline_hours", "borrow_days"),
+        optional=OPTIONAL,
     )
     if type(value["server_key"]) is not str:
         raise refusal("type", "the key of the pool's server has the wrong type", expected="base64 text")
-    found = Pool(
-        product=identifier(value["product"], "the product"),
+    return Pool(
+        **read_terms(value, "the pool"),
         pool_id=identifier(value["pool_id"], "the pool's id"),
-        serial=integer(value["serial"], "the pool's serial", least=1, most=LIMIT),
-        licensee=licensee(value["licensee"]),
-        edition=text(value["edition"], "the edition"),
-        environment=one_of(value["environment"], ENVIRONMENTS, "the environment"),
-        features=features(value["features"]),
         server_key=PublicKey.from_text(value["server_key"], "the key of the pool's server"),
         seats=integer(value["seats"], "the seats", least=1, most=1_000_000),
         lease_seconds=integer(value["lease_seconds"], "lease_seconds", least=1, most=7 * 86400),
         offline_hours=integer(value["offline_hours"], "offline_hours", least=0, most=24 * 366),
         borrow_days=integer(value["borrow_days"], "borrow_days", least=0, most=366),
-        issued_at=point(value["issued_at"], "issued_at of the pool"),
-        starts_at=point(value["starts_at"], "starts_at of the pool"),
-        expires_at=moment(value, "expires_at", "the pool"),
-        grace_days=integer(value["grace_days"], "the days of grace", least=0, most=366),
-        maintenance_until=moment(value, "maintenance_until", "the pool"),
     )
-    in_order("the pool", starts_at=found.starts_at, expires_at=found.expires_at)
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,7 @@ def test_no_text_of_a_document_gets_into_an_error():
 
 
 def test_a_missing_schema_lists_only_what_is_expected():
-    with refused("missing-field", "no schema", "schema, product, license_id", "critical"):
+    with refused("missing-field", "no schema", "schema, product, serial", "critical"):
         parse_license(b'{"x":1}')
     with refused("missing-field", "no schema", "schema, product, number, issued_at, revoked"):
         parse_revocations(b'{"x":1}')
