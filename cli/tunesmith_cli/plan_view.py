@@ -13,6 +13,7 @@ from tunesmith_cli.words import count, duration, size
 if TYPE_CHECKING:
     from tunesmith.planning import Plan
     from tunesmith.planning.facts import Repeats, Sample
+    from tunesmith.planning.projection import Projection
 
 __all__ = ["plan_lines", "show_plan"]
 
@@ -64,12 +65,15 @@ def plan_lines(plan: Plan) -> Iterator[Line]:
             yield from _sample(sample)
     yield from _section("the job")
     yield from _fields(_job(plan))
-    yield from _section("memory")
-    yield from _memory(plan)
-    yield from _section("disk and time")
-    yield from _fields(_disk_and_time(plan))
+    if plan.projection is not None:
+        yield from _projection(plan.projection)
+    else:
+        yield from _section("memory")
+        yield from _memory(plan)
+        yield from _section("disk and time")
+        yield from _fields(_disk_and_time(plan))
     yield []
-    for warning in plan.warnings:
+    for warning in (*plan.warnings, *(plan.projection.warnings if plan.projection else ())):
         yield [("warning: ", "warn"), (warning, "")]
     yield _verdict(plan)
 
@@ -205,7 +209,24 @@ def _disk_and_time(plan: Plan) -> dict[str, str]:
     return fields
 
 
+def _projection(projection: Projection) -> Iterator[Line]:
+    yield from _section(f"with the strategy {projection.strategy}")
+    yield from _fields(dict(projection.facts))
+    for table in projection.tables:
+        yield from _section(table.title)
+        cells = [table.header, *table.rows]
+        widths = [max(len(row[at]) for row in cells) for at in range(len(table.header))]
+        for place, row in enumerate(cells):
+            first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            yield [("  ", ""), ("  ".join([row[0].ljust(len(first)), *rest]), "" if place else "dim")]
+
+
 def _verdict(plan: Plan) -> Line:
+    if plan.projection is not None:
+        known = plan.projection.fits
+        if known is None:
+            return [("whether it fits is not known", "warn")]
+        return [("it fits", "good") if known else ("it does not fit: memory", "bad")]
     if plan.fits:
         return [("it fits", "good")]
     memory = plan.outlook is not None and plan.outlook.room is not None and (plan.peak or 0) > plan.outlook.room.total

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A plan as people read it, line by line."""
 
+import dataclasses
 import io
 
 import pytest
@@ -21,8 +22,10 @@ from tunesmith.planning.facts import (
     StopToken,
     Time,
 )
+from tunesmith.planning.projection import Projection, Table
 from tunesmith.training.memory import Memory
 from tunesmith.training.outlook import Outlook, Remedy
+from tunesmith_cli.main import main
 from tunesmith_cli.plan_view import plan_lines, show_plan
 from tunesmith_cli.screen import Screen
 from tunesmith_cli.settings import Settings
@@ -116,3 +119,38 @@ def test_what_would_need_less_is_said():
 def test_on_a_terminal_learned_tokens_have_a_style_and_no_marks():
     styled = [piece for line in plan_lines(plan()) for piece in line if piece[1] == "trained"]
     assert styled == [("there<|end|>", "trained")]
+
+
+def elsewhere(fits):
+    table = Table("more of them", ("processes", "step"), (("1", "12.5 s"), ("1,024", "2 s")))
+    return Projection("demo/abroad", fits, {"on": "islands", "memory": "3 GB"}, (table,), {}, ("far away",))
+
+
+def test_what_a_strategy_says_takes_the_place_of_this_machine():
+    shown = text(dataclasses.replace(plan(), projection=elsewhere(True)))
+    for line in (
+        "with the strategy demo/abroad",
+        "  on      islands",
+        "more of them",
+        "  processes    step",
+        "  1          12.5 s",
+        "  1,024         2 s",
+        "warning: look here",
+        "warning: far away",
+        "it fits",
+    ):
+        assert line in shown.splitlines(), line
+    assert "estimated peak" not in shown
+    assert "measured peak" not in shown
+
+
+@pytest.mark.parametrize(("fits", "last"), [(False, "it does not fit: memory"), (None, "whether it fits is not known")])
+def test_whether_it_fits_is_said_as_the_strategy_says_it(fits, last):
+    assert text(dataclasses.replace(plan(), projection=elsewhere(fits))).splitlines()[-1] == last
+
+
+def test_where_a_job_is_to_run_is_said_of_a_strategy_only(tmp_path, capsys):
+    assert main(["plan", str(tmp_path / "recipe.yaml"), "--nproc", "8"]) == 2
+    assert "--nproc, --nodes and --gpu say where a --strategy is to run: name one" in " ".join(
+        capsys.readouterr().err.split()
+    )

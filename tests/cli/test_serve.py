@@ -56,10 +56,11 @@ def test_flags_become_what_the_core_takes(opened, tmp_path):
     arguments = ["serve", "runs/chat", "runs/labels", "--name", "a", "--name", "b", "--adapter", "b:polite=runs/polite"]
     arguments += ["--host", "0.0.0.0", "--port", "0", "--key-file", str(keys), "--drain-seconds", "3", "--no-page"]
     arguments += ["--max-requests", "5", "--max-new-tokens", "7", "--max-seconds", "9.5", "--slots", "2"]
-    arguments += ["--weights", "int8", "--max-waiting", "3"]
+    arguments += ["--weights", "int8", "--max-waiting", "3", "--accelerate", "a/quick", "--accelerate", "b/store:8"]
     assert main(arguments) == 0
     assert list(opened["served"]) == ["a", "b"]
-    assert opened["options"] == {"device": "auto", "weights": "int8", "slots": 2, "context": None, "waiting": 3}
+    options = {"device": "auto", "weights": "int8", "slots": 2, "context": None, "waiting": 3}
+    assert opened["options"] == options | {"accelerate": ["a/quick", "b/store:8"], "scheduler": None}
     (adapter,) = opened["adapters"]
     assert (adapter.name, adapter.path, adapter.model) == ("polite", Path("runs/polite"), "b")
     assert (opened["host"], opened["port"], opened["drain_seconds"], opened["page"]) == ("0.0.0.0", 0, 3, False)
@@ -75,6 +76,21 @@ def test_the_key_may_come_from_the_environment(opened, monkeypatch):
     assert opened["adapters"] == []
 
 
+def test_keys_and_an_access_together_are_refused(opened, capsys, tmp_path, monkeypatch):
+    keys = tmp_path / "keys"
+    keys.write_text("use a-key-of-this-test\n")
+    assert main(["serve", "runs/chat", "--key-file", str(keys), "--access", "no/such"]) == 2
+    told = capsys.readouterr().err
+    assert "keys or an access, and not both" in told
+    assert "Keys(line 1: use), and an access" in told
+    monkeypatch.setenv("TUNESMITH_SERVE_KEY", "another-key-of-this-test")
+    assert main(["serve", "runs/chat", "--access", "no/such"]) == 2
+    told = capsys.readouterr().err
+    assert "Keys(TUNESMITH_SERVE_KEY: use), and an access" in told
+    assert "another-key" not in told
+    assert "served" not in opened
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -84,6 +100,7 @@ def test_the_key_may_come_from_the_environment(opened, monkeypatch):
         (["runs/chat", "--adapter", "polite"], ["is not NAME=PATH or MODEL:NAME=PATH"]),
         (["runs/a", "runs/b", "--adapter", "polite=x"], ["write MODEL:polite=x, MODEL being a or b"]),
         (["runs/chat", "--key-file", "no-such-file"], ["the key file cannot be read"]),
+        (["runs/chat", "--access", "no/such"], ["no access of this name", "no/such"]),
         (["runs/chat", "--max-choices", "0"], ["the limit choices is out of range"]),
         (["runs/chat", "--port", "70000"], ["--port"]),
     ],

@@ -16,8 +16,20 @@ GLOBAL = {"--debug"}
 TREE: dict[str, set[str]] = {
     "": {"--version", "--quiet", "-q", "--debug", "--no-plugins"},
     "quickstart": {"--out", "--quiet", "-q", "--json"},
-    "plan": {"RECIPE", "--set", "--no-steps", "--samples", "--quiet", "-q", "--json"},
-    "train": {"RECIPE", "--set", "--resume", "--task", "--model", "--train", "--test", "--validation", "--text"}
+    "plan": {"RECIPE", "--set", "--no-steps", "--samples", "--strategy", "--nproc", "--nodes", "--gpu", "--quiet"}
+    | {"-q", "--json"},
+    "train": {
+        "RECIPE",
+        "--set",
+        "--resume",
+        "--strategy",
+        "--task",
+        "--model",
+        "--train",
+        "--test",
+        "--validation",
+        "--text",
+    }
     | {"--label", "--method", "--out", "--force", "--quiet", "-q", "--json"},
     "search": {
         "RECIPE",
@@ -40,7 +52,20 @@ TREE: dict[str, set[str]] = {
     | {"--stop", "--json"},
     "chat": {"MODEL", "--system", "--max-new-tokens", "--greedy", "--seed", "--temperature", "--top-k", "--top-p"}
     | {"--quiet", "-q"},
-    "serve": {"MODEL...", "--name", "--adapter", "--host", "--port", "--key-file", "--device", "--weights", "--slots"}
+    "serve": {
+        "MODEL...",
+        "--name",
+        "--adapter",
+        "--host",
+        "--port",
+        "--key-file",
+        "--access",
+        "--scheduler",
+        "--accelerate",
+        "--device",
+        "--weights",
+        "--slots",
+    }
     | {"--context", "--max-waiting", "--max-requests", "--max-connections", "--max-body-bytes", "--max-prompt-chars"}
     | {"--max-new-tokens", "--max-choices", "--max-inputs", "--max-seconds", "--drain-seconds", "--no-check"}
     | {"--route", "--no-page"}

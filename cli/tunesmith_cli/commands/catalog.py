@@ -93,6 +93,13 @@ def _facts(item: Provided, extra: dict[str, Callable[[Any], object]]) -> dict[st
     return facts | {name: value(item.spec) for name, value in extra.items()}
 
 
+def _model_use(spec: Any, name: str) -> str:
+    if not spec.weights:
+        return f"scratch:{name}"
+    known = name if "/" in name else f"tunesmith/{name}"
+    return f"{known}:ADDRESS" if spec.addressed else known
+
+
 tasks = _catalog("task", "What a model can be taught.", {})
 datasets = _catalog(
     "dataset",
@@ -108,7 +115,7 @@ models = _catalog(
     "model",
     "Models that come by name, and architectures to start from scratch (scratch:NAME or scratch:NAME-SIZE).",
     {"license": lambda spec: spec.license or ""},
-    use=lambda spec, name: (name if "/" in name else f"tunesmith/{name}") if spec.weights else f"scratch:{name}",
+    use=_model_use,
 )
 metrics = _catalog(
     "metric",

@@ -46,6 +46,10 @@ def serve(
         Path | None,
         typer.Option("--key-file", metavar="FILE", help="Who may ask: lines such as `use KEY` or `admin KEY`."),
     ] = None,
+    access: Annotated[
+        str | None,
+        typer.Option("--access", metavar="PLUGIN/NAME", help="A plugin's say in who may ask, in place of keys."),
+    ] = None,
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     weights: Annotated[
         str, typer.Option("--weights", metavar="NAME", help="auto, fp32, bf16, or on a processor fp16 or int8.")
@@ -75,6 +79,10 @@ def serve(
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", metavar="S", help="Longest time for an answer, waiting included.")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="PLUGIN/NAME", help="A plugin's order in which requests are computed."),
+    ] = None,
     drain_seconds: Annotated[
         float, typer.Option("--drain-seconds", metavar="S", help="For answers under way after a signal.", min=0)
     ] = 30.0,
@@ -85,6 +93,12 @@ def serve(
         list[str] | None,
         typer.Option("--route", metavar="PLUGIN/NAME", help="A plugin's route to serve, at /plugins/… Repeatable."),
     ] = None,
+    accelerate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accelerate", metavar="PLUGIN/NAME", help="A plugin's faster way to the same answers. Repeatable."
+        ),
+    ] = None,
     no_page: Annotated[bool, typer.Option("--no-page", help="Nothing at `/`.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -94,10 +108,12 @@ def serve(
 
     check_installed()
 
+    from tunesmith.engine.scheduling import find_scheduler
     from tunesmith.serve import Keys, Limits
     from tunesmith.serve import serve as run
+    from tunesmith.serve.callers import check_one
     from tunesmith.serve.parity import check_engine
-    from tunesmith.serve.plugins import find_routes
+    from tunesmith.serve.plugins import find_access, find_routes
     from tunesmith.serve.server import check_address
     from tunesmith_cli.engines import check_names, open_engines
     from tunesmith_cli.screen import Screen
@@ -116,8 +132,12 @@ def serve(
     }
     limits = Limits(**{key: value for key, value in given.items() if value is not None})
     keys = Keys.read(key_file)
+    # All of it before models are loaded, which takes a while.
     find_routes(route or [])
-    check_address(host, keys)  # before models are loaded, which takes a while
+    check_one(keys, access)
+    asked = find_access(access) if access else None
+    check_address(host, keys, asked)
+    order = find_scheduler(scheduler) if scheduler else None
     screen = Screen(settings)
     with ExitStack() as stack:
         engines = open_engines(
@@ -129,6 +149,8 @@ def serve(
             slots=slots,
             context=context,
             waiting=max_waiting,
+            scheduler=order,
+            accelerate=accelerate or (),
         )
         for (served, engine), model in zip(engines.items(), models, strict=True):
             findings = [] if no_check else check_engine(engine, Path(model))
@@ -139,7 +161,9 @@ def serve(
             engines,
             adapters=adapters,
             keys=keys,
+            access=asked,
             limits=limits,
+            scheduler=order,
             host=host,
             port=port,
             drain_seconds=drain_seconds,

@@ -34,6 +34,9 @@ def train(
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
     ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --resume: go on with another train.strategy, e.g. single.")
+    ] = None,
     task: Annotated[str | None, typer.Option(metavar="TASK", help="Without a recipe: what is learned.")] = None,
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A folder, a hub id, a name such as tunesmith/tiny, scratch:…")
@@ -76,7 +79,10 @@ def train(
     missing = [f"--{name}" for name in ("task", "model", "train", "out") if name not in given]
     if recipe is None and resume is None and missing:
         ctx.fail(f"give a recipe file, or flags; missing: {', '.join(missing)}")
-    run_job(ctx.find_object(Settings) or Settings(), _recipe(recipe, flags, sets or [], resume), resume, force=force)
+    if strategy is not None and resume is None:
+        ctx.fail("--strategy goes with --resume; a new run says it with --set train.strategy=NAME")
+    settings = ctx.find_object(Settings) or Settings()
+    run_job(settings, _recipe(recipe, flags, sets or [], resume), resume, strategy=strategy, force=force)
 
 
 def _recipe(
@@ -89,7 +95,9 @@ def _recipe(
     return None if resume is not None else from_flags(**flags, sets=sets)  # type: ignore[arg-type]
 
 
-def run_job(settings: Settings, recipe: Recipe | None, resume: Path | None, *, force: bool = False) -> None:
+def run_job(
+    settings: Settings, recipe: Recipe | None, resume: Path | None, *, strategy: str | None = None, force: bool = False
+) -> None:
     """Train, show it, and print the summary."""
     from tunesmith.errors import StoppedError
     from tunesmith_cli.progress import progress_for
@@ -102,7 +110,7 @@ def run_job(settings: Settings, recipe: Recipe | None, resume: Path | None, *, f
         from tunesmith.training import train as start
 
         try:
-            run = start(recipe, resume=resume, observers=[progress], stop=stop, force=force)
+            run = start(recipe, resume=resume, strategy=strategy, observers=[progress], stop=stop, force=force)
         except StoppedError:
             if settings.json:
                 screen.json(run_facts(progress))

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from tunesmith.plugin import (
+    AccelerationSpec,
+    AccessSpec,
     AugmentationSpec,
     CheckpointSaved,
     CommandSpec,
@@ -19,11 +21,13 @@ from tunesmith.plugin import (
     ReaderSpec,
     RecipeSectionSpec,
     ReportSectionSpec,
+    RequestEnding,
     RequestServed,
     RouteSpec,
     RunFinished,
     RunNote,
     RunStarted,
+    SchedulerSpec,
     Spec,
     StepDone,
     StrategySpec,
@@ -41,6 +45,7 @@ PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_models": ModelSpec,
     "tunesmith_strategies": StrategySpec,
     "tunesmith_engines": EngineSpec,
+    "tunesmith_accelerations": AccelerationSpec,
     "tunesmith_metrics": MetricSpec,
     "tunesmith_augmentations": AugmentationSpec,
     "tunesmith_exporters": ExporterSpec,
@@ -50,6 +55,8 @@ PROVIDE: dict[str, type[Spec]] = {
     "tunesmith_report_sections": ReportSectionSpec,
     "tunesmith_recipe_sections": RecipeSectionSpec,
     "tunesmith_routes": RouteSpec,
+    "tunesmith_access": AccessSpec,
+    "tunesmith_schedulers": SchedulerSpec,
     "tunesmith_commands": CommandSpec,
 }
 """Provide hooks and the spec each must return."""
@@ -62,6 +69,7 @@ OBSERVE: dict[type[Event], str] = {
     CheckpointSaved: "tunesmith_checkpoint_saved",
     RunFinished: "tunesmith_run_finished",
     RequestServed: "tunesmith_request_served",
+    RequestEnding: "tunesmith_request_ending",
 }
 """Events and the observe hook each is handed to."""
 

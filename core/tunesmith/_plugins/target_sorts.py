@@ -46,6 +46,7 @@ SORTS: Mapping[str, Sort] = {
     "model": _FUNCTION,
     "strategy": _CLASS,
     "engine": Sort("a function or a class"),
+    "acceleration": _subclass("tunesmith.engine:Acceleration"),
     "metric": _FUNCTION,
     "augmentation": _subclass("tunesmith.tasks:Transform"),
     "exporter": _CLASS,
@@ -55,6 +56,8 @@ SORTS: Mapping[str, Sort] = {
     "report_section": _subclass("tunesmith.evaluate:ReportSection"),
     "recipe_section": _subclass("tunesmith.recipe:Section"),
     "route": _FUNCTION,
+    "access": Sort("a function or a class"),
+    "scheduler": _subclass("tunesmith.engine:Scheduler"),
     "command": Sort("a typer.Typer", "typer:Typer", instance=True),
 }
 """By kind of spec. A test holds this table against the kinds there are."""

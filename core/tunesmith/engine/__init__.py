@@ -16,17 +16,22 @@ from tunesmith.engine.requests import (
     Constraint,
     EmbedRequest,
     GenerateRequest,
+    Origin,
     PredictRequest,
     RankRequest,
     Sampling,
 )
+from tunesmith.engine.scheduling import Measure, Queue, Scheduler, Ticket, Times
 from tunesmith.engine.stream import Stream
 
 if TYPE_CHECKING:
-    from tunesmith.engine.model import Model, load
+    from tunesmith.engine.acceleration import Acceleration
+    from tunesmith.engine.loading import load
+    from tunesmith.engine.model import Model
     from tunesmith.engine.opening import open_engine
 
 __all__ = [
+    "Acceleration",
     "Choice",
     "Constraint",
     "EmbedRequest",
@@ -36,13 +41,19 @@ __all__ = [
     "EngineStats",
     "GenerateRequest",
     "Generation",
+    "Measure",
     "Model",
+    "Origin",
     "PredictRequest",
     "Predictions",
+    "Queue",
     "RankRequest",
     "Ranking",
     "Sampling",
+    "Scheduler",
     "Stream",
+    "Ticket",
+    "Times",
     "Token",
     "TokenScore",
     "Usage",
@@ -54,8 +65,9 @@ if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "Acceleration": "tunesmith.engine.acceleration",
             "Model": "tunesmith.engine.model",
-            "load": "tunesmith.engine.model",
+            "load": "tunesmith.engine.loading",
             "open_engine": "tunesmith.engine.opening",
         },
     )

@@ -11,8 +11,11 @@ Everything here runs in the engine's own thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from tunesmith.engine.accelerated import Joined
+from tunesmith.engine.acceleration import Beginning
 from tunesmith.engine.continuation import Continuation, Writing
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.sampling import Chosen, choose
@@ -21,7 +24,19 @@ from tunesmith.engine.steps import Part, StepDecoder
 from tunesmith.engine.writing import WritingEngine
 from tunesmith.errors import TunesmithError
 
+if TYPE_CHECKING:
+    import torch
+
 __all__ = ["Batching", "BatchingEngine"]
+
+
+class _Part(NamedTuple):
+    """What one answer adds to a step: its slot, tokens that are read, and guesses of what follows them."""
+
+    answer: Continuation
+    slot: int
+    size: int
+    guesses: Sequence[int] = ()
 
 
 class Batching:
@@ -31,14 +46,24 @@ class Batching:
         decoder: computes.
         memory: for its keys and values.
         prompt_tokens: of prompts, read in one step at most.
+        joined: what accelerations add. Default: nothing.
+
+    Attributes:
+        slots: who has which.
+        guessed: tokens so far, of all answers.
+        right: of these, chosen.
     """
 
-    def __init__(self, decoder: StepDecoder, memory: KeysValues, *, prompt_tokens: int) -> None:
+    def __init__(
+        self, decoder: StepDecoder, memory: KeysValues, *, prompt_tokens: int, joined: Joined | None = None
+    ) -> None:
         self._decoder = decoder
         self._memory = memory
         self._budget = prompt_tokens
         self._answers: list[Continuation] = []
+        self._joined = joined or Joined((), None, None)
         self.slots = Slots(memory)
+        self.guessed = self.right = 0
 
     @property
     def room(self) -> int:
@@ -58,57 +83,127 @@ class Batching:
         if answer.slot is not None:
             self.slots.give_back(answer.slot)
             answer.slot = None
+        self._joined.ended(answer)
 
-    def step(self) -> list[tuple[Continuation, Chosen | TunesmithError]]:
-        """Compute one step: the answers whose next token is known, each with it or with what went wrong."""
+    def step(self) -> Iterator[tuple[Continuation, Chosen | TunesmithError]]:
+        """Compute one step: answers whose next token is known, each with it or with what went wrong.
+
+        An answer may come several times. What is given must have been told to the answer before the next is asked for.
+        """
         for answer in [answer for answer in self._answers if answer.slot is None]:
             first = answer.work.answers[0]
             if first.finish or first.pending == 1:
                 self._place([answer])
         parts = self._parts()
-        return self._compute(parts) if parts else []
+        if parts:
+            yield from self._compute(parts)
 
     def _place(self, answers: Sequence[Continuation]) -> None:
         for answer in answers[: self.slots.free]:
             answer.slot, answer.cached = self.slots.take(answer.tokens, answer.work.key)
-            if answer.number == 0:
+            if self._joined.prefixes is not None:
+                self._look_behind(answer, answer.slot)
+            if answer.number == 0 and not answer.work.paused:
                 answer.work.cached_tokens = answer.cached
 
-    def _parts(self) -> list[tuple[Continuation, int, int]]:
-        """Who takes part: answer, slot, tokens that are read. Those with one token come first."""
+    def _look_behind(self, answer: Continuation, slot: int) -> None:
+        """Whether what is kept of beginnings reaches further than the memory; let what two prompts share be kept."""
+        adapter, salt = answer.work.adapter, answer.work.request.cache_salt
+        whole = Beginning(answer.tokens, adapter, salt)
+        found = self._joined.restore(whole, answer.cached, self._memory, slot)
+        if found > answer.cached:
+            self.slots.grow(slot, answer.tokens[answer.cached : found])
+            answer.cached = found
+        elif self.slots.forked(slot):
+            self._joined.shared(Beginning(answer.tokens[: answer.cached], adapter, salt), self._memory, slot)
+
+    def _parts(self) -> list[_Part]:
+        """Who takes part. Those with one token come first."""
         placed = [(answer, answer.slot) for answer in self._answers if answer.slot is not None]
-        parts = [(answer, slot, 1) for answer, slot in placed if answer.pending == 1]
-        left = self._budget
+        ones = [_Part(answer, slot, 1) for answer, slot in placed if answer.pending == 1]
+        if self._joined.guesser is not None and ones:
+            rooms = [min(one.answer.room, self._memory.capacity - len(one.answer.tokens)) for one in ones]
+            guesses = self._joined.guess([one.answer for one in ones], rooms, self._decoder.shape.vocabulary)
+            ones = [one._replace(guesses=guessed) for one, guessed in zip(ones, guesses, strict=True)]
+            ones.sort(key=lambda one: bool(one.guesses))
+        parts, left = ones, self._budget
         for answer, slot in placed:
             size = min(answer.pending, left)
             if answer.pending > 1 and size > 1:  # a single token of a longer prompt would have to stand among the first
-                parts.append((answer, slot, size))
+                parts.append(_Part(answer, slot, size))
                 left -= size
         return parts
 
-    def _compute(
-        self, parts: Sequence[tuple[Continuation, int, int]]
-    ) -> list[tuple[Continuation, Chosen | TunesmithError]]:
+    def _compute(self, parts: Sequence[_Part]) -> Iterator[tuple[Continuation, Chosen | TunesmithError]]:
         plan: list[Part] = []
-        due: list[Continuation] = []
+        due: list[_Part] = []
         wanted: list[int] = []
         count = 0
-        for answer, slot, size in parts:
-            start = answer.cached
-            plan.append(Part(slot, start, answer.tokens[start : start + size], answer.work.adapter))
-            count += size
-            if size == answer.pending:
-                due.append(answer)
-                wanted.append(count - 1)
+        for part in parts:
+            answer, start = part.answer, part.answer.cached
+            read = [*answer.tokens[start : start + part.size], *part.guesses]
+            plan.append(Part(part.slot, start, read, answer.work.adapter))
+            count += len(read)
+            if part.size == answer.pending:
+                due.append(part)
+                wanted.extend(range(count - len(part.guesses) - 1, count))
         logits = self._decoder.step(self._memory, plan, wanted)
-        for answer, slot, size in parts:
-            self.slots.grow(slot, answer.tokens[answer.cached : answer.cached + size])
-            answer.cached += size
-        if not due:
+        for part in parts:
+            self._read(part.answer, part.slot, part.size)
+        if due:
+            yield from self._choose(logits, due)
+
+    def _read(self, answer: Continuation, slot: int, size: int) -> None:
+        """The keys and values of an answer's next tokens are in its slot."""
+        self.slots.grow(slot, answer.tokens[answer.cached : answer.cached + size])
+        answer.cached += size
+
+    def _choose(
+        self, logits: torch.Tensor, due: Sequence[_Part]
+    ) -> Iterator[tuple[Continuation, Chosen | TunesmithError]]:
+        """The next token of each answer; and of those that go on as was guessed, the next after it.
+
+        A sampler is asked for a token only when all before it are chosen, so that it draws as it would without guesses.
+        """
+        firsts = [0]
+        for part in due:
+            firsts.append(firsts[-1] + 1 + len(part.guesses))
+        # What no draw and no penalty has a part in does not depend on the tokens before: all at once is faster.
+        sure = [n for n, part in enumerate(due) if part.guesses and not part.answer.sampler.follows]
+        known: dict[int, Chosen | TunesmithError] = {}
+        if sure:
+            rows = [row for n in sure for row in range(firsts[n], firsts[n + 1])]
+            owners = [due[n].answer for n in sure for _ in range(firsts[n], firsts[n + 1])]
+            known = dict(zip(rows, self._chosen(logits, rows, owners), strict=True))
+        going, place = list(range(len(due))), 0
+        while going:
+            rows = [firsts[n] + place for n in going if firsts[n] + place not in known]
+            owners = [due[n].answer for n in going if firsts[n] + place not in known]
+            known.update(zip(rows, self._chosen(logits, rows, owners), strict=True))
+            still = []
+            for n in going:
+                answer, guesses = due[n].answer, due[n].guesses
+                chosen = known[firsts[n] + place]
+                yield answer, chosen
+                right = place < len(guesses) and isinstance(chosen, Chosen) and chosen.token == guesses[place]
+                if right and answer.finish is None and answer.slot is not None:
+                    self._read(answer, answer.slot, 1)
+                    still.append(n)
+                elif guesses:
+                    self.guessed += len(guesses)
+                    self.right += place + right
+                    self._joined.told(answer, len(guesses), place + right)
+            going, place = still, place + 1
+
+    @staticmethod
+    def _chosen(
+        logits: torch.Tensor, rows: Sequence[int], owners: Sequence[Continuation]
+    ) -> list[Chosen | TunesmithError]:
+        if not rows:
             return []
-        alternatives = [answer.work.request.logprobs or 0 for answer in due]
-        chosen = choose(logits, [answer.sampler for answer in due], alternatives, compiled=True)
-        return list(zip(due, chosen, strict=True))
+        alternatives = [answer.work.request.logprobs or 0 for answer in owners]
+        part = logits if len(rows) == len(logits) else logits[list(rows)]
+        return choose(part, [answer.sampler for answer in owners], alternatives, compiled=True)
 
 
 class BatchingEngine(WritingEngine):
@@ -116,13 +211,18 @@ class BatchingEngine(WritingEngine):
 
     _batching: Batching
 
-    def _begin(self) -> None:
-        while self._waiting and self._batching.room > 0:
-            work = self._next()
-            self._running.append(work)
-            self._batching.add(work.answers)
+    def _has_room(self) -> bool:
+        return self._batching.room > 0
+
+    def _start(self, work: Writing) -> None:
+        # What one that gave its place up had read and made is read again, in parts, from where the prefix cache ends.
+        self._batching.add([answer for answer in work.answers if not answer.finish])
+        if not work.paused:
             self._counts.prompt_tokens += len(work.prompt)
             self._counts.cached_tokens += work.cached_tokens
+
+    def _pause(self, work: Writing) -> None:
+        self._leave(work)
 
     def _step(self) -> None:
         for answer, chosen in self._batching.step():

@@ -57,7 +57,9 @@ class Writing(Work):
         super().__init__(stream, timeout)
         self.request = request
         self.prompt = tuple(prompt)
+        self.prompt_tokens = len(self.prompt)
         self.most = most
+        self.most_tokens = most * request.choices
         self.stop_tokens = stop_tokens
         self.adapter = adapter
         self.cached_tokens = 0
@@ -116,6 +118,11 @@ class Continuation:
     def pending(self) -> int:
         """Tokens that the model has yet to read."""
         return len(self.tokens) - self.cached
+
+    @property
+    def room(self) -> int:
+        """Tokens that may follow the next one."""
+        return self.work.most - len(self.made) - 1
 
     def accept(self, chosen: Chosen, spell: Callable[[int], bytes]) -> Token:
         """Go on with a token.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunesmith.engine.accelerated import Joined
 from tunesmith.engine.batching import Batching, BatchingEngine
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter, read_adapter
@@ -28,10 +29,20 @@ class GeneratingEngine(BatchingEngine):
 
     Args:
         decoder: computes.
-        rendering: as of :class:`~tunesmith.engine.writing.WritingEngine`; so are the others.
+        rendering: as of :class:`~tunesmith.engine.writing.WritingEngine`; so are the others but the last.
+        joined: what accelerations add; it is closed with the engine. Default: nothing.
     """
 
-    def __init__(self, decoder: StepDecoder, rendering: Rendering, *, name: str, task: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        decoder: StepDecoder,
+        rendering: Rendering,
+        *,
+        name: str,
+        task: str,
+        limits: Limits,
+        joined: Joined | None = None,
+    ) -> None:
         context = decoder.shape.context
         super().__init__(
             rendering,
@@ -43,13 +54,16 @@ class GeneratingEngine(BatchingEngine):
             limits=limits,
         )
         self._decoder = decoder
+        self._joined = joined
         self._memory = KeysValues.of(decoder, slots=limits.slots, capacity=self._context or context)
-        self._batching = Batching(decoder, self._memory, prompt_tokens=limits.prompt_tokens)
+        self._batching = Batching(decoder, self._memory, prompt_tokens=limits.prompt_tokens, joined=joined)
         self._adapters: dict[str, Adapter] = {}
         self._thread.start()
 
     def _release(self) -> None:
         self._decoder.close()
+        if self._joined is not None:
+            self._joined.close()
 
     # ---- adapters --------------------------------------------------------------------------------
 
@@ -96,5 +110,7 @@ class GeneratingEngine(BatchingEngine):
             cache_tokens=self._memory.slots * self._memory.capacity,
             cache_tokens_used=slots.used_tokens,
             prefix_tokens=slots.kept_tokens,
+            guessed_tokens=self._batching.guessed,
+            right_tokens=self._batching.right,
             adapters=tuple(self._adapters),
         )

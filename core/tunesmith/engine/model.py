@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""A trained model, ready for use from Python: ``tunesmith.load(path)`` gives a :class:`Model`."""
+"""A trained model, ready for use from Python, as ``tunesmith.load(path)`` gives it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from tunesmith._plugins import authorize
 from tunesmith.data.rows import Row
 from tunesmith.engine.answers import Token
 from tunesmith.engine.inputs import check_prompt, parse_inputs, prompt_of
@@ -24,20 +23,15 @@ from tunesmith.engine.native import NativeEngine
 from tunesmith.engine.requests import GenerateRequest, Sampling
 from tunesmith.engine.sampling import settle_sampling
 from tunesmith.errors import DataError, ModelError, Problem
-from tunesmith.plugin import Action
 from tunesmith.tasks.base import Encoded, Task
 
 if TYPE_CHECKING:
     from tunesmith.models.source import ModelSource
-    from tunesmith.recipe.schema import DataSection
-    from tunesmith.registry import Registry
 
-__all__ = ["MAX_NEW_TOKENS", "Model", "load"]
+__all__ = ["MAX_NEW_TOKENS", "Model"]
 
 MAX_NEW_TOKENS = 128
 """Longest answer where nobody says how long."""
-
-_ROW_KEYS = ("format", "columns", "column_names", "encoding", "label_separator", "text_unit")
 
 _DIGITS = re.compile(r"[\d,]+")
 
@@ -46,43 +40,17 @@ logger = logging.getLogger(__name__)
 Message = Mapping[str, Any]
 
 
-def load(name_or_path: str | Path, *, device: str = "auto", registry: Registry | None = None) -> Model:
-    """Load a run, a model folder, a named model (``tunesmith/tiny``) or a hub id.
-
-    Args:
-        name_or_path: which model.
-        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        registry: where named models and tasks are looked up. Default: the process's registry.
-
-    Raises:
-        ModelError: it cannot be used: no such model, unsafe or truncated files, no weights, no such device.
-        OfflineError: it has to come from the hub, and the hub cannot be reached.
-        PluginError: the plugin with its task is missing or broken.
-        DeniedError: a gate does not let it happen.
-    """
-    from tunesmith.models import find_model_by_name
-    from tunesmith.registry import get_registry
-    from tunesmith.tasks.rendering import open_task, task_name
-
-    authorize(Action(name="open", subject=str(name_or_path)))
-    registry = registry or get_registry()
-    place = _device(device)
-    source = find_model_by_name(str(name_or_path), registry)
-    task, module = open_task(source, registry)
-    name = task_name(task, registry).removeprefix("tunesmith/")
-    task.data = _as_trained(task.data, Path(name_or_path).expanduser())
-    return Model(task, module, source=source, task_name=name, device=place)
-
-
 class Model:
     """A model with the task it was trained for. Threads may share it; it prints nothing and holds no global state.
 
-    Made by :func:`load`.
+    Made by :func:`tunesmith.engine.load`.
 
     Attributes:
         task: name of the task, e.g. ``text-classification``.
         name: the model as it was asked for.
-        path: the folder it was loaded from; ``None`` if it did not come from one.
+        path: the folder it was loaded from; ``None`` if it did not come from one, or if that is gone again.
+        addressed: a plugin has opened it, or the model under it, from ``NAME:ADDRESS``: there it may be a secret, so
+            what is computed with it is not to be left on a disk unasked.
         device: where it computes.
         definition: the task object: columns, rendering, scores.
         module: the network.
@@ -94,6 +62,7 @@ class Model:
         self.task = task_name
         self.name = source.name
         self.path: Path | None = source.folder
+        self.addressed = False
         self.device = device
         self.definition = task
         self.module = module.to(device).eval()
@@ -370,27 +339,3 @@ class Model:
     def _part(self, name: str) -> Any:
         """What the tasks of language models have beyond the common contract."""
         return getattr(self.definition, name)
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise ModelError("no such device", given=wanted, expected="auto, cpu or cuda")
-    has_gpu = torch.cuda.is_available()
-    if wanted == "cuda" and not has_gpu:
-        raise ModelError(
-            "no CUDA device is available to PyTorch",
-            given="device: cuda",
-            expected=f"a CUDA build of PyTorch and a visible GPU; this is PyTorch {torch.__version__}",
-            fix="use device cpu or auto, or check `tunesmith doctor`",
-        )
-    return torch.device("cuda" if wanted != "cpu" and has_gpu else "cpu")
-
-
-def _as_trained(data: DataSection, folder: Path) -> DataSection:
-    """How the rows of a run looked, so that the same file can be scored and predicted without saying it again."""
-    if not (folder / "run.json").is_file():
-        return data
-    from tunesmith.runs import Run
-
-    learned = Run.open(folder).recipe().data
-    return data.model_copy(update={name: getattr(learned, name) for name in _ROW_KEYS})

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -14,13 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 
 from tunesmith._plugins import authorize
+from tunesmith.engine.accelerated import accelerate as accelerated
+from tunesmith.engine.accelerated import find_accelerations, refuse
+from tunesmith.engine.acceleration import Opening
 from tunesmith.engine.decoder import Decoder, dtype_name
 from tunesmith.engine.generating import GeneratingEngine
 from tunesmith.engine.keys_values import bytes_per_token
-from tunesmith.engine.model import load
+from tunesmith.engine.loading import load
 from tunesmith.engine.protocol import Engine
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.rows import RowsEngine
+from tunesmith.engine.scheduling import Scheduler, find_scheduler
 from tunesmith.engine.sequential import SequentialEngine
 from tunesmith.engine.steps import StepDecoder
 from tunesmith.engine.writing import Limits
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from tunesmith.engine.compiled import Stored
     from tunesmith.registry import Registry
 
-__all__ = ["Weights", "open_engine"]
+__all__ = ["Weights", "load_decoder", "open_engine"]
 
 Weights = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 
@@ -54,12 +59,15 @@ def open_engine(
     context: int | None = None,
     waiting: int = 128,
     prompt_tokens: int = 512,
+    accelerate: Sequence[str] = (),
+    scheduler: Scheduler | str | None = None,
     registry: Registry | None = None,
 ) -> Engine:
     """An engine for a run, a model folder, a named model or a hub id; or another engine by name.
 
     ``ENGINE:ADDRESS`` asks an engine that a plugin brings, or ``openai:http://HOST:PORT/v1#MODEL`` a server with
-    OpenAI's API; of the arguments below such an engine gets ``name``, ``slots`` and ``waiting``.
+    OpenAI's API; of the arguments below such an engine gets ``name``, ``slots`` and ``waiting``, and
+    ``scheduler`` where it takes one.
 
     Llama-like decoders answer many requests in every step; other models that write take turns; models that answer rows
     compute rows of all requests together.
@@ -76,29 +84,43 @@ def open_engine(
         context: longest prompt and answer together, in tokens. Default: what the model allows.
         waiting: requests in the queue at most.
         prompt_tokens: of prompts, read in one step.
-        registry: where named models and tasks are looked up. Default: the process's registry.
+        accelerate: what plugins have to make a Llama-like decoder faster, as ``PLUGIN/NAME`` or
+            ``PLUGIN/NAME:ARGUMENT``.
+        scheduler: in which order requests are computed: an object that may serve several engines, or the name of a
+            plugin's. Default: callers take turns. With one, models that answer rows have ``slots`` requests under way
+            at once, else all.
+        registry: where named models, tasks and accelerations are looked up. Default: the process's registry.
 
     Raises:
-        ModelError: the model cannot be used, or not with such weights.
+        ModelError: the model cannot be used, or not with such weights; or a scheduler is asked for, and the engine has
+            an order of its own; or the model cannot be accelerated.
+        NotFoundError: no plugin has a scheduler, or an acceleration, of that name.
         TooLargeError: the memory does not hold a single answer.
         DeniedError: a gate does not let it happen.
     """
     if weights not in get_args(Weights):
         raise ModelError("no such weights", given=weights, expected=", ".join(get_args(Weights)))
+    if isinstance(scheduler, str):
+        scheduler = find_scheduler(scheduler, registry)
     other = _other_engine(str(name_or_path), registry or get_registry())
     if other is not None:
+        refuse(str(name_or_path), accelerate, "another engine answers for it")
         make, address = other
         engine = str(name_or_path).partition(":")[0]
         authorize(Action(name="open", subject=str(name_or_path), details={"engine": engine}))
-        return make(address, name=name, slots=slots, waiting=waiting)
+        return make(address, name=name, slots=slots, waiting=waiting, **_takes(make, scheduler, engine))
+    parts = find_accelerations(accelerate, registry or get_registry())  # before a model is loaded, which takes long
     model = load(name_or_path, device=device, registry=registry)
     name = name or Path(str(name_or_path)).name
     limits = Limits(slots=slots, context=context, waiting=waiting, prompt_tokens=prompt_tokens)
+    order = scheduler or Scheduler()
+    limits = replace(limits, scheduler=order)
     wanted = weights if weights in ("auto", "bf16") else "fp32"
     precision = choose_precision(wanted, model.module, model.device)
     _log.info("%s: %s, %s", name, precision.name, precision.reason)
     if not model.definition.generates:
         _refuse(weights, name, f"it is a model of the task {model.task}")
+        refuse(name, accelerate, f"it is a model of the task {model.task}")
         return RowsEngine(
             model.definition,
             model.module,
@@ -106,7 +128,8 @@ def open_engine(
             lock=model.lock,
             name=name,
             task_name=model.task,
-            waiting=waiting,
+            queue=order.queue(name, slots=slots, waiting=waiting),
+            slots=None if scheduler is None else slots,
         )
     if precision.name == "bf16":
         model.module.to(torch.bfloat16)
@@ -115,9 +138,62 @@ def open_engine(
     decoder = Decoder.of(model.module)
     if decoder is None:
         _refuse(weights, name, "its layers are not those of a Llama-like decoder")
+        refuse(name, accelerate, "its layers are not those of a Llama-like decoder")
         return SequentialEngine(model.module, rendering, name=name, task=model.task, limits=limits)
     held = _held(decoder, weights, name)
-    return GeneratingEngine(held, rendering, name=name, task=model.task, limits=_fitting(held, limits, name))
+    limits = _fitting(held, limits, name)
+    opening = Opening(
+        name=name,
+        model=str(name_or_path),
+        decoder=held,
+        weights=decoder,
+        tokenizer=rendering.tokenizer,
+        slots=limits.slots,
+        capacity=min(decoder.shape.context, limits.context or decoder.shape.context),
+        addressed=model.addressed,
+    )
+    held, joined = accelerated(opening, parts)
+    try:
+        return GeneratingEngine(held, rendering, name=name, task=model.task, limits=limits, joined=joined)
+    except BaseException:  # there was no memory for keys and values
+        joined.close()
+        held.close()
+        raise
+
+
+def load_decoder(
+    name_or_path: str | Path,
+    *,
+    device: str = "auto",
+    weights: Weights = "auto",
+    threads: int | None = None,
+    registry: Registry | None = None,
+) -> tuple[StepDecoder, Any]:
+    """What computes the steps of a Llama-like model, and the model's tokenizer, without an engine around them.
+
+    Args:
+        name_or_path: as of :func:`open_engine`; so are the others but the next.
+        threads: that compute, on a processor. Default: as many as PyTorch uses.
+
+    Raises:
+        ModelError: the model cannot be used, or has other layers.
+        DeniedError: a gate does not let it happen.
+    """
+    model = load(name_or_path, device=device, registry=registry)
+    name = Path(str(name_or_path)).name
+    wanted = weights if weights in ("auto", "bf16") else "fp32"
+    if choose_precision(wanted, model.module, model.device).name == "bf16":
+        model.module.to(torch.bfloat16)
+    decoder = Decoder.of(model.module) if model.definition.generates else None
+    if decoder is None:
+        raise ModelError(
+            f"{name} is computed otherwise",
+            given=f"a model of the task {model.task}",
+            expected="a Llama-like decoder that writes",
+            fix="name another model",
+        )
+    language: Any = model.definition
+    return _held(decoder, weights, name, threads), language.tokenizer
 
 
 def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine], str] | None:
@@ -130,7 +206,25 @@ def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine],
     return make, address
 
 
-def _held(decoder: Decoder, weights: Weights, name: str) -> StepDecoder:
+def _takes(make: Callable[..., Engine], scheduler: Scheduler | None, engine: str) -> dict[str, Scheduler]:
+    """The scheduler, for an engine that takes one.
+
+    Raises:
+        ModelError: it does not.
+    """
+    if scheduler is None:
+        return {}
+    if "scheduler" not in inspect.signature(make).parameters:
+        raise ModelError(
+            f"the engine {engine} takes no scheduler: it has an order of its own",
+            given=f"the scheduler {type(scheduler).__name__}",
+            expected="a model that is computed here, or an engine whose target takes `scheduler`",
+            fix="leave the scheduler out, or serve the model itself",
+        )
+    return {"scheduler": scheduler}
+
+
+def _held(decoder: Decoder, weights: Weights, name: str, threads: int | None = None) -> StepDecoder:
     """What computes: on a processor compiled code, with linear layers in fewer bits where that is asked for."""
     if decoder.device.type != "cpu":
         _refuse(weights, name, "it is on a GPU")
@@ -141,11 +235,11 @@ def _held(decoder: Decoder, weights: Weights, name: str) -> StepDecoder:
     stored: Stored = ("fp16" if own == "fp32" else own) if weights == "auto" else weights
     begin = time.monotonic()
     try:
-        compiled = CompiledDecoder.of(decoder, stored)
+        compiled = CompiledDecoder.of(decoder, stored, threads=threads)
     except OverflowError as error:
         if weights != "auto":
             _refuse(weights, name, str(error))
-        compiled = CompiledDecoder.of(decoder, own)
+        compiled = CompiledDecoder.of(decoder, own, threads=threads)
     if compiled is not None:
         _log.info("%s: its step was compiled and tried in %.1f s", name, time.monotonic() - begin)
         return compiled

@@ -61,6 +61,8 @@ class EngineStats:
         prompt_tokens: read.
         cached_tokens: of these, found in the prefix cache.
         completion_tokens: made.
+        guessed_tokens: guessed by an acceleration and verified.
+        right_tokens: of these, chosen.
         adapters: names of those loaded.
     """
 
@@ -77,6 +79,8 @@ class EngineStats:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    guessed_tokens: int = 0
+    right_tokens: int = 0
     adapters: tuple[str, ...] = ()
 
 

@@ -12,10 +12,12 @@ from typing import Any, Literal, TypeAlias
 from tunesmith.errors import RequestError
 
 __all__ = [
+    "OWN",
     "Constraint",
     "EmbedRequest",
     "GenerateRequest",
     "Message",
+    "Origin",
     "PredictRequest",
     "Prompt",
     "RankRequest",
@@ -35,6 +37,23 @@ def _check(name: str, value: object, holds: bool, expected: str) -> None:
         holds = False
     if not holds:
         raise RequestError(f"{name} is out of range", parameter=name, given=f"{name}: {value}", expected=expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from, for the scheduler that decides when it is computed. It changes no answer.
+
+    Attributes:
+        tenant: the customer or department it belongs to; "": none.
+        request_class: how it is to be treated, e.g. ``interactive``; "": as its tenant's usually are.
+    """
+
+    tenant: str = ""
+    request_class: str = ""
+
+
+OWN = Origin(tenant="(server)")
+"""Of what a server asks its engines itself, before it answers anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +132,7 @@ class GenerateRequest:
         adapter: name of a loaded adapter; ``None``: the model as it is.
         cache_salt: who asks. Prompts share cached prefixes with requests of the same salt only, and salts take turns:
             none waits because another has asked for much.
+        origin: its tenant and class.
 
     Raises:
         RequestError: a value outside its range; ``parameter`` names it.
@@ -129,6 +149,7 @@ class GenerateRequest:
     tools: tuple[Mapping[str, Any], ...] = ()
     adapter: str | None = None
     cache_salt: str = ""
+    origin: Origin = Origin()
 
     def __post_init__(self) -> None:
         if not self.prompt and not isinstance(self.prompt, str):
@@ -151,10 +172,12 @@ class PredictRequest:
     Attributes:
         rows: each a mapping of the task's columns, or the input alone (text; bytes or an array for images).
         adapter: as of :class:`GenerateRequest`.
+        origin: likewise.
     """
 
     rows: tuple[Any, ...]
     adapter: str | None = None
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +187,12 @@ class EmbedRequest:
     Attributes:
         texts: each a text, or the token ids of one.
         adapter: as of :class:`GenerateRequest`.
+        origin: likewise.
     """
 
     texts: tuple[str | tuple[int, ...], ...]
     adapter: str | None = None
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +202,7 @@ class RankRequest:
     query: str
     documents: tuple[str, ...]
     adapter: str | None = None
+    origin: Origin = Origin()
 
 
 Request: TypeAlias = "GenerateRequest | PredictRequest | EmbedRequest | RankRequest"

@@ -22,6 +22,7 @@ from tunesmith.engine.decoder import dtype_name
 from tunesmith.engine.inputs import parse_inputs
 from tunesmith.engine.protocol import EngineInfo
 from tunesmith.engine.requests import EmbedRequest, PredictRequest, RankRequest, Request
+from tunesmith.engine.scheduling import Queue
 from tunesmith.engine.side_by_side import SideBySide
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine, Work
@@ -61,7 +62,7 @@ class _Reading(Work):
         self.left = deque((place, items[place]) for place in order)
         self.outputs: list[Any] = [None] * len(items)
         self.answer = answer
-        self.tokens = self.tokens_left = sum(item.length for item in items)
+        self.tokens = self.tokens_left = self.prompt_tokens = sum(item.length for item in items)
 
     def pop(self) -> tuple[int, Encoded]:
         """Take the next item."""
@@ -84,7 +85,8 @@ class RowsEngine(ThreadedEngine[_Reading]):
         lock: held while the task reads and encodes rows, and while it computes.
         name: of the model, as clients ask for it.
         task_name: e.g. ``text-classification``.
-        waiting: requests in the queue at most.
+        queue: in which order.
+        slots: requests under way at once; ``None``: all that there are.
         threads: on a processor, batches that are computed side by side. Default: as many as PyTorch has threads.
     """
 
@@ -97,7 +99,8 @@ class RowsEngine(ThreadedEngine[_Reading]):
         lock: Any,
         name: str,
         task_name: str,
-        waiting: int,
+        queue: Queue,
+        slots: int | None = None,
         threads: int | None = None,
     ) -> None:
         self._task = task
@@ -105,6 +108,7 @@ class RowsEngine(ThreadedEngine[_Reading]):
         self._module = module.eval()
         self._device = next(iter(module.parameters())).device
         self._lock = lock
+        self._slots = slots
         threads = (threads or torch.get_num_threads()) if self._device.type == "cpu" else 1
         self._beside = SideBySide(threads, f"tunesmith-engine {name} beside") if threads > 1 else None
         labels = getattr(task, "labels", ())
@@ -119,7 +123,7 @@ class RowsEngine(ThreadedEngine[_Reading]):
                 weights=dtype_name(next(module.parameters()).dtype),
                 created=int(time.time()),
             ),
-            waiting=waiting,
+            queue=queue,
         )
         self._thread.start()
 
@@ -214,11 +218,15 @@ class RowsEngine(ThreadedEngine[_Reading]):
 
     # ---- computing -------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        while self._waiting:
-            work = self._waiting.popleft()
-            self._running.append(work)
+    def _has_room(self) -> bool:
+        return self._slots is None or len(self._running) < self._slots
+
+    def _start(self, work: _Reading) -> None:
+        if not work.paused:
             self._counts.prompt_tokens += work.tokens
+
+    def _pause(self, work: _Reading) -> None:
+        """It holds nothing but its rows, and those that are computed stay so."""
 
     def _step(self) -> None:
         batches = self._batches()

@@ -89,6 +89,11 @@ class Sampler:
         penalties = sampling.presence_penalty or sampling.frequency_penalty or sampling.repetition_penalty != 1
         return bool(penalties or sampling.logit_bias or self._grammar is not None)
 
+    @property
+    def follows(self) -> bool:
+        """Whether what is chosen depends on the tokens before, beyond the logits: by draws made, penalties, grammar."""
+        return self.draws or self.changes
+
     def choose(self, logits: torch.Tensor) -> tuple[int, float]:
         """The next token and its log-probability under the model.
 

@@ -56,11 +56,15 @@ class SequentialEngine(WritingEngine):
             )
         return room_for(start, wanted, self._context)
 
-    def _begin(self) -> None:
-        while self._waiting and sum(len(work.answers) for work in self._running) < self._slots:
-            work = self._next()
-            self._running.append(work)
+    def _has_room(self) -> bool:
+        return sum(len(work.answers) for work in self._running) < self._slots
+
+    def _start(self, work: Writing) -> None:
+        if not work.paused:
             self._counts.prompt_tokens += len(work.prompt)
+
+    def _pause(self, work: Writing) -> None:
+        """Its keys and values stay: these models' code reads nothing again as it was made, to the last bit."""
 
     def _step(self) -> None:
         for work in list(self._running):

@@ -28,6 +28,7 @@ class _Slot:
     tokens: list[int] = field(default_factory=list)  # whose keys and values are in it
     key: object = None  # what may share them
     taken: bool = False
+    forked: bool = False  # its tokens are how an earlier sequence began, which went on otherwise
     used: int = 0  # when it was last taken or given back, by the clock below
 
 
@@ -76,6 +77,7 @@ class Slots:
             raise LookupError("no slot is free")
         source, shared = self._longest(prompt, key)
         target = min(free, key=lambda number: (self._slots[number].used, number))
+        forked = 0 < shared < len(self._slots[source].tokens)
         if shared:
             slot = self._slots[source]
             if not slot.taken and (shared >= _MOSTLY * len(slot.tokens) or free == [source]):
@@ -87,7 +89,12 @@ class Slots:
                     shared = 0
         slot = self._slots[target]
         slot.tokens, slot.key, slot.taken, slot.used = list(prompt[:shared]), key, True, next(self._clock)
+        slot.forked = forked and shared > 0
         return target, shared
+
+    def forked(self, slot: int) -> bool:
+        """Whether it was taken for a prompt that begins like an earlier sequence and goes on otherwise."""
+        return self._slots[slot].forked
 
     def _longest(self, prompt: Sequence[int], key: object) -> tuple[int, int]:
         """The slot that shares most of the beginning, and how much."""

@@ -8,22 +8,26 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Sequence
+from bisect import insort
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 
 from tunesmith.engine.protocol import EngineInfo, EngineStats
 from tunesmith.engine.requests import Prompt, Request
+from tunesmith.engine.scheduling import Outcome, Queue, Ticket
 from tunesmith.engine.stream import Stream
-from tunesmith.errors import BusyError, DeadlineError, DrainingError, RequestError, TunesmithError
+from tunesmith.errors import DeadlineError, DrainingError, RequestError, TunesmithError
 
 __all__ = ["Counts", "ThreadedEngine", "Work"]
 
 _log = logging.getLogger(__name__)
+
+_PATIENCE = 0.02
+"""Seconds between two questions to a queue that holds back what waits while nothing is under way."""
 
 
 @dataclass(slots=True)
@@ -38,18 +42,17 @@ class Counts:
     completion_tokens: int = 0
 
 
-class Work:
+class Work(Ticket):
     """A request that was taken.
 
     Attributes:
         stream: where its answer goes.
-        deadline: by ``time.monotonic``; ``None``: none.
         cancelled: its caller has given it up.
     """
 
     def __init__(self, stream: Stream, timeout: float | None) -> None:
+        super().__init__(None if timeout is None else time.monotonic() + timeout)
         self.stream = stream
-        self.deadline = None if timeout is None else time.monotonic() + timeout
         self.cancelled = False
 
     def gone(self) -> bool:
@@ -65,13 +68,14 @@ class ThreadedEngine(ABC, Generic[W]):
 
     Args:
         info: what it serves.
-        waiting: requests in the queue at most.
+        queue: in which order.
     """
 
-    def __init__(self, info: EngineInfo, *, waiting: int) -> None:
+    def __init__(self, info: EngineInfo, *, queue: Queue) -> None:
         self._info = info
-        self._limit = waiting
-        self._waiting: deque[W] = deque()
+        self._queue = queue
+        self._told_of_queue = False  # in the log, that it has failed
+        self._waiting: list[W] = []  # the oldest first
         self._running: list[W] = []
         self._counts = Counts()
         self._changed = threading.Condition()
@@ -94,8 +98,16 @@ class ThreadedEngine(ABC, Generic[W]):
         """
 
     @abstractmethod
-    def _begin(self) -> None:
-        """Move requests from ``_waiting`` to ``_running``, as many as there is room for; with ``_changed`` held."""
+    def _has_room(self) -> bool:
+        """Whether one more request may be under way; with ``_changed`` held, as the next two."""
+
+    @abstractmethod
+    def _start(self, work: W) -> None:
+        """Begin a request, which is in ``_running`` now; or go on with one that has given its place up."""
+
+    @abstractmethod
+    def _pause(self, work: W) -> None:
+        """Give back the place of a request, and keep what it has made."""
 
     @abstractmethod
     def _step(self) -> None:
@@ -110,28 +122,24 @@ class ThreadedEngine(ABC, Generic[W]):
     def submit(self, request: Request, *, timeout: float | None = None) -> Stream:
         """As :meth:`tunesmith.engine.Engine.submit`."""
         stream = Stream(self._cancel)
-        self._refuse_when_full(request)  # before anything is computed for it
-        work = self._take(request, stream, timeout)
+        caller = getattr(request, "cache_salt", "")
         with self._changed:
-            self._refuse_when_full(request)
+            self._refuse_at_the_end()
+            self._queue.check(request.origin, caller, self._waiting)  # before anything is computed for it
+        work = self._take(request, stream, timeout)
+        work.origin, work.caller = request.origin, caller
+        with self._changed:
+            self._refuse_at_the_end()
+            self._queue.add(work, self._waiting)
             self._waiting.append(work)
             self._changed.notify_all()
         return stream
 
-    def _refuse_when_full(self, request: Request) -> None:
-        with self._changed:
-            if self._draining or self._closed:
-                raise DrainingError(
-                    f"{self._info.name} takes no more requests: it is about to stop", fix="send it to another server"
-                )
-            if len(self._waiting) >= self._limit:
-                raise BusyError(
-                    f"{self._info.name} has too much to do",
-                    retry_after=1.0,
-                    given=f"{len(self._waiting):,} requests waiting",
-                    expected=f"fewer than {self._limit:,}",
-                    fix="send it again later",
-                )
+    def _refuse_at_the_end(self) -> None:
+        if self._draining or self._closed:
+            raise DrainingError(
+                f"{self._info.name} takes no more requests: it is about to stop", fix="send it to another server"
+            )
 
     def _cancel(self, stream: Stream) -> None:
         with self._changed:
@@ -194,18 +202,62 @@ class ThreadedEngine(ABC, Generic[W]):
                     self._changed.wait_for(lambda: self._closed or self._waiting or self._running)
                     if self._closed:
                         break
+                    if self._running:
+                        self._tell_queue(self._queue.stepped, self._running)
                     gone = self._take_gone()
                 for work in gone:
                     work.stream.fail(None if work.cancelled else _too_late())
                 try:
                     with self._changed:
                         self._begin()
+                        if not self._running:  # the queue holds back what waits
+                            self._changed.wait(_PATIENCE)
+                            continue
+                except Exception as error:
+                    _log.exception("%s: a request could not be begun; those under way were ended", self._info.name)
+                    self._end_all(error, waiting=not self._running)
+                    continue
+                try:
                     self._step()
                 except Exception as error:
                     _log.exception("%s: a step failed; the requests under way were ended", self._info.name)
                     self._end_all(error)
-        self._end_all(None)
+        self._end_all(None, waiting=True)
         self._release()
+
+    def _begin(self) -> None:
+        """Move requests between ``_waiting`` and ``_running``, as the queue says and as there is room; with
+        ``_changed`` held."""
+        may_pause = len(self._running)  # so often, whatever the queue says
+        while True:
+            room = self._has_room()
+            leaves = self._queue.preempt(self._waiting, self._running, room) if may_pause > 0 else None
+            if leaves is not None:
+                may_pause -= 1
+                self._give_way(cast(W, leaves))
+                continue
+            ticket = self._queue.next(self._waiting, self._running) if room and self._waiting else None
+            if ticket is None:
+                return
+            work = cast(W, ticket)
+            self._waiting.remove(work)
+            self._running.append(work)
+            self._start(work)
+
+    def _give_way(self, work: W) -> None:
+        self._running.remove(work)
+        self._pause(work)
+        work.paused += 1
+        insort(self._waiting, work, key=lambda each: each.arrived)
+
+    def _tell_queue(self, tell: Callable[..., None], *facts: Any) -> None:
+        """What it makes of it is its own: a queue that fails here must not keep a request from its end."""
+        try:
+            tell(*facts)
+        except Exception:
+            if not self._told_of_queue:
+                self._told_of_queue = True
+                _log.exception("%s: its scheduler failed, and this is not told again", self._info.name)
 
     def _release(self) -> None:
         """Give back what the engine itself holds; its thread's last act."""
@@ -219,10 +271,9 @@ class ThreadedEngine(ABC, Generic[W]):
                 self._leave(work)
             else:
                 self._waiting.remove(work)
-            if work.cancelled:
-                self._counts.cancelled += 1
-            else:
-                self._counts.failed += 1
+                if work.paused:
+                    self._leave(work)
+            self._count(work, "cancelled" if work.cancelled else "failed")
         if gone:
             self._changed.notify_all()
         return gone
@@ -232,32 +283,33 @@ class ThreadedEngine(ABC, Generic[W]):
         with self._changed:
             self._running.remove(work)
             self._leave(work)
-            if isinstance(answer, BaseException):
-                self._counts.failed += 1
-            else:
-                self._counts.done += 1
+            self._count(work, "failed" if isinstance(answer, BaseException) else "done")
             self._changed.notify_all()
         if isinstance(answer, BaseException):
             work.stream.fail(answer)
         else:
             work.stream.finish(answer)
 
-    def _end_all(self, error: Exception | None) -> None:
-        """End every request under way; without an error, those that wait too."""
+    def _count(self, work: W, outcome: Outcome) -> None:
+        setattr(self._counts, outcome, getattr(self._counts, outcome) + 1)
+        self._tell_queue(self._queue.ended, work, outcome)
+
+    def _end_all(self, error: Exception | None, *, waiting: bool = False) -> None:
+        """End every request under way, and perhaps those that wait; without an error they were cancelled."""
         reason = error
         if error is not None and not isinstance(error, TunesmithError):
             reason = RuntimeError(f"a step of the engine failed: {type(error).__name__}")
             reason.__cause__ = error
         with self._changed:
-            ended = [*self._running, *(() if error else self._waiting)]
-            for work in self._running:
-                self._leave(work)
+            ended = [*self._running, *(self._waiting if waiting else ())]
+            for work in ended:
+                if work in self._running or work.paused:
+                    self._leave(work)
             self._running.clear()
-            if error is None:
+            if waiting:
                 self._waiting.clear()
-                self._counts.cancelled += len(ended)
-            else:
-                self._counts.failed += len(ended)
+            for work in ended:
+                self._count(work, "failed" if error else "cancelled")
             self._changed.notify_all()
         for work in ended:
             work.stream.fail(reason)

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunesmith.engine.constraint import Grammars
 from tunesmith.engine.continuation import Continuation, Writing
@@ -16,11 +15,12 @@ from tunesmith.engine.protocol import EngineInfo
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.requests import GenerateRequest, Prompt, Request
 from tunesmith.engine.sampling import Chosen
+from tunesmith.engine.scheduling import Scheduler
 from tunesmith.engine.spelling import Spelling
 from tunesmith.engine.stream import Stream
 from tunesmith.engine.threaded import ThreadedEngine
 from tunesmith.engine.vocabulary import Vocabulary
-from tunesmith.errors import BusyError, RequestError, TunesmithError
+from tunesmith.errors import RequestError, TunesmithError
 
 __all__ = ["Limits", "WritingEngine", "room_for"]
 
@@ -36,12 +36,14 @@ class Limits:
         context: longest prompt and answer together, in tokens; ``None``: what the model allows.
         waiting: requests in the queue.
         prompt_tokens: of prompts, read in one step: a longer prompt is read in parts, between which others go on.
+        scheduler: in which order requests are computed.
     """
 
     slots: int
     context: int | None
     waiting: int
     prompt_tokens: int
+    scheduler: Scheduler = field(default_factory=Scheduler)
 
 
 class WritingEngine(ThreadedEngine[Writing]):
@@ -82,7 +84,7 @@ class WritingEngine(ThreadedEngine[Writing]):
                 sampling=rendering.sampling,
                 created=int(time.time()),
             ),
-            waiting=limits.waiting,
+            queue=limits.scheduler.queue(name, slots=limits.slots, waiting=limits.waiting),
         )
         self._rendering = rendering
         self._grammars = Grammars(rendering.tokenizer, rendering.vocabulary, rendering.stop_tokens)
@@ -109,30 +111,6 @@ class WritingEngine(ThreadedEngine[Writing]):
             stream=stream,
             timeout=timeout,
         )
-
-    # ---- fairness: who shares cached prefixes is one caller (``cache_salt``) ------------------------
-
-    def _refuse_when_full(self, request: Request) -> None:
-        super()._refuse_when_full(request)
-        caller = getattr(request, "cache_salt", "")
-        with self._changed:
-            waiting = sum(work.request.cache_salt == caller for work in self._waiting)
-            most = max(1, self._limit // 2)
-            if caller and waiting >= most:
-                raise BusyError(
-                    f"{self.info.name} has too much to do for you",
-                    retry_after=1.0,
-                    given=f"{waiting:,} of your requests waiting",
-                    expected=f"fewer than {most:,}, half of the queue: the rest is kept for others",
-                    fix="send it again later",
-                )
-
-    def _next(self) -> Writing:
-        """The oldest request of those waiting whose callers have the fewest under way; it waits no longer."""
-        running = Counter(work.request.cache_salt for work in self._running)
-        work = min(self._waiting, key=lambda waiting: running[waiting.request.cache_salt])
-        self._waiting.remove(work)
-        return work
 
     def _adapter(self, name: str) -> Adapter:
         """A loaded adapter.
@@ -183,6 +161,7 @@ class WritingEngine(ThreadedEngine[Writing]):
             self._finish(work, error)
             return
         self._counts.completion_tokens += 1
+        work.made_tokens += 1
         work.stream.push(token)
         if answer.finish:
             self._ended(answer)

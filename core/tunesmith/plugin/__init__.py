@@ -6,6 +6,7 @@ from tunesmith.plugin.events import (
     CheckpointSaved,
     Evaluated,
     Event,
+    RequestEnding,
     RequestServed,
     RunEvent,
     RunFinished,
@@ -15,11 +16,17 @@ from tunesmith.plugin.events import (
 )
 from tunesmith.plugin.gates import ACTIONS, RECORD_BYTES, Action, Allow, Deny
 from tunesmith.plugin.hooks import PROJECT, Hooks, hookimpl
+from tunesmith.plugin.serving_specs import (
+    AccelerationSpec,
+    AccessSpec,
+    EngineSpec,
+    RouteSpec,
+    SchedulerSpec,
+)
 from tunesmith.plugin.specs import (
     AugmentationSpec,
     CommandSpec,
     DatasetSpec,
-    EngineSpec,
     ExporterSpec,
     MetricSpec,
     ModelSpec,
@@ -27,7 +34,6 @@ from tunesmith.plugin.specs import (
     ReaderSpec,
     RecipeSectionSpec,
     ReportSectionSpec,
-    RouteSpec,
     Spec,
     StrategySpec,
     TaskSpec,
@@ -39,6 +45,8 @@ __all__ = [
     "ACTIONS",
     "PROJECT",
     "RECORD_BYTES",
+    "AccelerationSpec",
+    "AccessSpec",
     "Action",
     "Allow",
     "AugmentationSpec",
@@ -57,12 +65,14 @@ __all__ = [
     "ReaderSpec",
     "RecipeSectionSpec",
     "ReportSectionSpec",
+    "RequestEnding",
     "RequestServed",
     "RouteSpec",
     "RunEvent",
     "RunFinished",
     "RunNote",
     "RunStarted",
+    "SchedulerSpec",
     "Spec",
     "StepDone",
     "StrategySpec",

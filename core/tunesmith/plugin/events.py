@@ -12,6 +12,7 @@ __all__ = [
     "CheckpointSaved",
     "Evaluated",
     "Event",
+    "RequestEnding",
     "RequestServed",
     "RunEvent",
     "RunFinished",
@@ -133,12 +134,13 @@ class RequestServed(Event):
         route: its path with the names of its parameters, e.g. ``/v1/models/{name}``; "" where no route was met.
         status: of HTTP; 499 where the client went away before the answer was whole.
         seconds: from its first byte to the last of the answer.
-        caller: name of the key; "" without keys.
+        caller: name of the key, or who the server's access says it is; "" where nobody is known.
         model: name of the model that was asked; "" where none was.
         adapter: likewise.
         prompt_tokens: read for it.
         cached_tokens: of these, found in the prefix cache.
         completion_tokens: made for it.
+        tenant: whom the caller belongs to, as the server's access says; "" where nobody does.
     """
 
     id: str
@@ -152,3 +154,9 @@ class RequestServed(Event):
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEnding(RequestServed):
+    """A server is about to send the last byte of an answer, or gives it up: the same facts as they are now."""

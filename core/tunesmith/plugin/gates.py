@@ -33,8 +33,8 @@ class Action:
         subject: what it is done to: the run folder, or the model as it was named.
         details: plain data of the action. ``train``: ``recipe`` (resolved as far as it is known), ``resume``,
             ``allowed`` (what gates had recorded in the run that is resumed, by plugin; else empty);
-            ``evaluate``: ``data``; ``open``: ``engine``; ``serve``: ``host``, ``port``, ``models``; ``export``: ``to``,
-            ``quantize``, ``output``.
+            ``evaluate``: ``data``; ``open``: ``engine``; ``serve``: ``host``, ``port``, ``models``, and ``access``
+            where a plugin says who may ask; ``export``: ``to``, ``quantize``, ``output``.
     """
 
     name: str

@@ -17,6 +17,7 @@ import pluggy
 from tunesmith.plugin.events import (
     CheckpointSaved,
     Evaluated,
+    RequestEnding,
     RequestServed,
     RunFinished,
     RunNote,
@@ -24,11 +25,17 @@ from tunesmith.plugin.events import (
     StepDone,
 )
 from tunesmith.plugin.gates import Action, Allow, Deny
+from tunesmith.plugin.serving_specs import (
+    AccelerationSpec,
+    AccessSpec,
+    EngineSpec,
+    RouteSpec,
+    SchedulerSpec,
+)
 from tunesmith.plugin.specs import (
     AugmentationSpec,
     CommandSpec,
     DatasetSpec,
-    EngineSpec,
     ExporterSpec,
     MetricSpec,
     ModelSpec,
@@ -36,7 +43,6 @@ from tunesmith.plugin.specs import (
     ReaderSpec,
     RecipeSectionSpec,
     ReportSectionSpec,
-    RouteSpec,
     StrategySpec,
     TaskSpec,
     TrackerSpec,
@@ -119,6 +125,17 @@ class Hooks:
             @hookimpl
             def tunesmith_engines():
                 return [EngineSpec(name="remote", summary="Any compatible URL", target="my_plugin.remote:Remote")]
+        """
+
+    @_hookspec
+    def tunesmith_accelerations(self) -> Iterable[AccelerationSpec]:  # type: ignore[empty-body]
+        """Faster ways to the same answers (``tunesmith serve --accelerate``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_accelerations():
+                return [AccelerationSpec(name="echo", summary="Guesses copies", target="my_plugin.echo:Echo")]
         """
 
     @_hookspec
@@ -222,6 +239,28 @@ class Hooks:
         """
 
     @_hookspec
+    def tunesmith_access(self) -> Iterable[AccessSpec]:  # type: ignore[empty-body]
+        """Who may ask a server (``tunesmith serve --access``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_access():
+                return [AccessSpec(name="badge", summary="Whoever has a badge", target="my_plugin.badges:Badges")]
+        """
+
+    @_hookspec
+    def tunesmith_schedulers(self) -> Iterable[SchedulerSpec]:  # type: ignore[empty-body]
+        """In which order engines compute requests (``tunesmith serve --scheduler``).
+
+        Example::
+
+            @hookimpl
+            def tunesmith_schedulers():
+                return [SchedulerSpec(name="shortest", summary="Short first", target="my_plugin.order:Shortest")]
+        """
+
+    @_hookspec
     def tunesmith_commands(self) -> Iterable[CommandSpec]:  # type: ignore[empty-body]
         """Commands this plugin adds to the ``tunesmith`` program.
 
@@ -309,6 +348,20 @@ class Hooks:
             @hookimpl
             def tunesmith_request_served(event):
                 print(event.route, event.status, event.seconds)
+        """
+
+    @_hookspec
+    def tunesmith_request_ending(self, event: RequestEnding) -> None:
+        """A server is about to send the last byte of an answer. Called in its own thread; the answer waits.
+
+        Once for every request: what is written here is there before anybody has the whole answer, whatever happens to
+        the process. For counts that must be exact, and nothing else: be done within a millisecond.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_request_ending(event):
+                print(event.id, event.route, event.status)
         """
 
     # ---- gate ----------------------------------------------------------------------------------

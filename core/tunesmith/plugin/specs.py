@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What a plugin hands over: inert, frozen descriptions.
+"""What a plugin hands over: inert, frozen descriptions. Those of what serves have a module of their own.
 
 A spec names its object as ``"package.module:attribute"``; nothing is imported until somebody uses it,
 so listing a hundred plugins costs no more than listing one. Built-ins are described the same way.
@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 __all__ = [
     "AugmentationSpec",
     "CommandSpec",
     "DatasetSpec",
-    "EngineSpec",
     "ExporterSpec",
     "MetricSpec",
     "ModelSpec",
@@ -24,7 +23,6 @@ __all__ = [
     "ReaderSpec",
     "RecipeSectionSpec",
     "ReportSectionSpec",
-    "RouteSpec",
     "Spec",
     "StrategySpec",
     "TaskSpec",
@@ -101,6 +99,8 @@ class ReaderSpec(Spec):
             suffixes are empty is used only by name (``data.format``).
         parts: a file may hold several tables, and ``ReadOptions.part`` says which (``FILE#PART``).
         folders: asked for by name (``data.format``), it is handed a folder as a whole. Its rows name files in there.
+        private: what it reads must not lie on a disk: a process that has to do with such a file keeps nothing of rows
+            between jobs (``TUNESMITH_CACHE``).
     """
 
     kind: ClassVar[str] = "reader"
@@ -108,6 +108,7 @@ class ReaderSpec(Spec):
     suffixes: tuple[str, ...] = ()
     parts: bool = False
     folders: bool = False
+    private: bool = False
 
     def __post_init__(self) -> None:
         # Not super(): `slots=True` makes a second class, and the cell of super() still holds the first.
@@ -117,6 +118,7 @@ class ReaderSpec(Spec):
         self._check(all(_SUFFIX.match(suffix) for suffix in self.suffixes), rule, self.suffixes)
         self._check(isinstance(self.parts, bool), "parts must be True or False", self.parts)
         self._check(isinstance(self.folders, bool), "folders must be True or False", self.folders)
+        self._check(isinstance(self.private, bool), "private must be True or False", self.private)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,43 +150,48 @@ class ModelSpec(Spec):
     """A model by name: weights that come with the package, or an architecture to start from scratch.
 
     Attributes:
-        weights: ``True``: the target is a function ``() -> pathlib.Path``, the model's folder.
+        weights: ``True``: the target is a function ``() -> pathlib.Path``, the model's folder, or see ``addressed``.
             ``False``: the target is a function ``(ScratchOptions) -> PreTrainedConfig``, used as
             ``scratch:NAME`` or ``scratch:NAME-SIZE``; the task chooses the head. For an architecture that
             transformers does not have, the configuration's class says ``model_type`` (the full name with
             ``-`` for ``/``) and ``heads`` (``{"image-classification": "MyNet"}``: classes in its module).
         license: SPDX identifier of the weights' licence (weights only).
+        addressed: used as ``NAME:ADDRESS`` (weights only); the target is a function ``(address) ->
+            AbstractContextManager[pathlib.Path]``: the folder of a run, model or adapter, there until it is closed.
     """
 
     kind: ClassVar[str] = "model"
 
     weights: bool
     license: str | None = None
+    addressed: bool = False
 
     def __post_init__(self) -> None:
         Spec.__post_init__(self)
         self._check(isinstance(self.weights, bool), "weights must be True or False", self.weights)
         rule = "license must be the SPDX identifier of the weights' licence"
         self._check(self.license is None or _is_line(self.license), rule, self.license)
+        self._check(isinstance(self.addressed, bool), "addressed must be True or False", self.addressed)
+        self._check(self.weights or not self.addressed, "addressed is for models with weights", self.addressed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySpec(Spec):
-    """Where a job runs; the target is a class with the :class:`tunesmith.training.Strategy` protocol."""
+    """Where a job runs; the target is a class with the :class:`tunesmith.training.Strategy` protocol.
+
+    Attributes:
+        projection: ``"package.module:function"``: what a job would need and cost, for ``tunesmith plan --strategy
+            NAME``. The function is ``(JobShape, Layout) -> Projection``, all three of :mod:`tunesmith.planning`.
+    """
 
     kind: ClassVar[str] = "strategy"
 
+    projection: str | None = None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSpec(Spec):
-    """What answers requests in the place of the native engines, asked for as ``NAME:ADDRESS`` where a model is named.
-
-    The target is a function ``(address, *, name, slots, waiting) -> Engine`` (:class:`tunesmith.engine.Engine`), or a
-    class. ``name`` is what clients call the model, or None; ``slots`` how many answers may be under way, ``waiting``
-    how many requests may wait.
-    """
-
-    kind: ClassVar[str] = "engine"
+    def __post_init__(self) -> None:
+        Spec.__post_init__(self)
+        rule = "projection must look like 'package.module:attribute'"
+        self._check(self.projection is None or _fits(_TARGET, self.projection), rule, self.projection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,29 +326,6 @@ class RecipeSectionSpec(Spec):
     """
 
     kind: ClassVar[str] = "recipe_section"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteSpec(Spec):
-    """A route of the server, at ``/plugins/<plugin>/<name>``, for ``tunesmith serve --route <plugin>/<name>``.
-
-    The target is an async function as FastAPI takes one: ``(request: Request)`` or ``(request: Request, body: Body)``
-    with a pydantic model, giving a ``Response`` or a pydantic model. Nothing is served that was not named at the start.
-
-    Attributes:
-        method: ``GET`` or ``POST``.
-        access: ``use``: whoever may use the models; ``admin``: administrators only.
-    """
-
-    kind: ClassVar[str] = "route"
-
-    method: Literal["GET", "POST"] = "POST"
-    access: Literal["use", "admin"] = "use"
-
-    def __post_init__(self) -> None:
-        Spec.__post_init__(self)
-        self._check(self.method in ("GET", "POST"), "method must be 'GET' or 'POST'", self.method)
-        self._check(self.access in ("use", "admin"), "access must be 'use' or 'admin'", self.access)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,25 @@ from tunesmith.errors import NotFoundError
 if TYPE_CHECKING:
     from tunesmith.plugin import RequestServed
     from tunesmith.serve.app import Application
-    from tunesmith.serve.keys import Keys
+    from tunesmith.serve.callers import Access, AccessError, Asked
+    from tunesmith.serve.keys import Caller, Keys
     from tunesmith.serve.limits import Limits
     from tunesmith.serve.models import AdapterSource
     from tunesmith.serve.server import serve
 
-__all__ = ["AdapterSource", "Application", "Keys", "Limits", "RequestServed", "check_installed", "serve"]
+__all__ = [
+    "Access",
+    "AccessError",
+    "AdapterSource",
+    "Application",
+    "Asked",
+    "Caller",
+    "Keys",
+    "Limits",
+    "RequestServed",
+    "check_installed",
+    "serve",
+]
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 
@@ -47,8 +60,12 @@ if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "Access": "tunesmith.serve.callers",
+            "AccessError": "tunesmith.serve.callers",
             "AdapterSource": "tunesmith.serve.models",
             "Application": "tunesmith.serve.app",
+            "Asked": "tunesmith.serve.callers",
+            "Caller": "tunesmith.serve.keys",
             "Keys": "tunesmith.serve.keys",
             "Limits": "tunesmith.serve.limits",
             "RequestServed": "tunesmith.plugin",

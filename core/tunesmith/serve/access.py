@@ -6,20 +6,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tunesmith.serve.callers import Access, AccessError, Asked, Rule
 from tunesmith.serve.exchange import exchange_of
 from tunesmith.serve.keys import Keys
 from tunesmith.serve.problems import HttpError
 
 __all__ = ["ACCESS", "Door", "is_address", "is_loopback"]
 
-Access: TypeAlias = Literal["public", "use", "admin"]
-
-ACCESS: dict[tuple[str, str], Access] = {
+ACCESS: dict[tuple[str, str], Rule] = {
     ("GET", "/"): "public",  # a static page without a word of data in it; it asks for the key
     ("GET", "/health/live"): "public",
     ("GET", "/health/ready"): "public",
@@ -43,13 +42,14 @@ ACCESS: dict[tuple[str, str], Access] = {
 
 
 class Door:
-    """Checks host, origin and key before anything of a request is read.
+    """Checks host, origin and caller before anything of a request is read.
 
     Args:
         app: behind the door.
         routes: of the application.
-        access: of routes beside those of the table.
+        rules: of routes beside those of the table.
         keys: without any, everybody may ``use``, and nobody may ``admin``.
+        access: says who asks, in place of the keys.
         loopback: the server is bound to this machine; then only names of this machine are answered. A page of a
             stranger that has its own name point here (DNS rebinding) comes with that name.
         header_bytes: of path and headers together, at most.
@@ -60,15 +60,17 @@ class Door:
         app: ASGIApp,
         *,
         routes: Sequence[BaseRoute],
-        access: Mapping[tuple[str, str], Access],
+        rules: Mapping[tuple[str, str], Rule],
         keys: Keys,
+        access: Access | None,
         loopback: bool,
         header_bytes: int,
     ) -> None:
         self._app = app
-        self._access = {**access, **ACCESS}
+        self._rules = {**rules, **ACCESS}
         self._routes = routes
         self._keys = keys
+        self._access = access
         self._loopback = loopback
         self._header_bytes = header_bytes
 
@@ -90,9 +92,9 @@ class Door:
             )
         exchange = exchange_of(scope)
         exchange.route, methods = self._route(scope)
-        access = self._access.get((scope["method"], exchange.route)) if scope["method"] in methods else "use"
-        if access != "public":
-            self._check_key(scope, headers, access)
+        rule = self._rules.get((scope["method"], exchange.route)) if scope["method"] in methods else "use"
+        if rule != "public":
+            await self._check_caller(scope, headers, rule)
         if not exchange.route:
             raise HttpError(404, "there is nothing at this path; GET /openapi.json has the list", code="not_found")
         if scope["method"] not in methods:
@@ -116,11 +118,26 @@ class Door:
                 break
         return found, methods
 
-    def _check_key(self, scope: Scope, headers: dict[bytes, bytes], access: Access | None) -> None:
+    async def _check_caller(
+        self, scope: Scope, headers: dict[bytes, bytes], rule: Literal["use", "admin"] | None
+    ) -> None:
         exchange = exchange_of(scope)
-        if self._keys:
-            scheme, _, key = headers.get(b"authorization", b"").decode("utf-8", "surrogateescape").partition(" ")
-            exchange.caller = self._keys.find(key.strip()) if scheme.lower() == "bearer" else None
+        if self._access is not None:
+            asked = Asked(
+                method=scope["method"],
+                route=exchange.route,
+                needs=rule or "admin",
+                token=_bearer(headers),
+                headers=_all_headers(scope),
+            )
+            try:
+                exchange.caller = await self._access.identify(asked)
+            except AccessError as error:
+                exchange.caller = error.caller
+                raise
+        elif self._keys:
+            key = _bearer(headers)
+            exchange.caller = self._keys.find(key) if key else None
             if exchange.caller is None:
                 raise HttpError(
                     401,
@@ -129,15 +146,27 @@ class Door:
                     code="invalid_api_key",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
-        if access is None:
+        if rule is None:
             raise HttpError(403, "this route is not open to anybody", kind="permission_error", code="no_access_rule")
-        if access == "admin" and (exchange.caller is None or exchange.caller.scope != "admin"):
-            raise HttpError(
-                403,
-                "this route needs a key of the scope admin; to do: start the server with one (--key-file)",
-                kind="permission_error",
-                code="admin_only",
-            )
+        if rule == "admin" and (exchange.caller is None or exchange.caller.scope != "admin"):
+            whom = "a key of the scope admin; to do: start the server with one (--key-file)"
+            if self._access is not None:
+                whom = "an administrator"
+            raise HttpError(403, f"this route needs {whom}", kind="permission_error", code="admin_only")
+
+
+def _bearer(headers: dict[bytes, bytes]) -> str:
+    """What stands behind ``Bearer`` in the header Authorization; "": nothing of the kind."""
+    scheme, _, key = headers.get(b"authorization", b"").decode("utf-8", "surrogateescape").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _all_headers(scope: Scope) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _headers(scope: Scope, most: int) -> dict[bytes, bytes]:

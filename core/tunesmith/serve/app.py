@@ -16,11 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tunesmith import __version__
 from tunesmith.engine.protocol import Engine
+from tunesmith.engine.scheduling import Scheduler
 from tunesmith.plugin import RequestServed
 from tunesmith.serve import operations as ops
 from tunesmith.serve import predictions as pred
 from tunesmith.serve import predictions_schema as shapes
 from tunesmith.serve.access import Door
+from tunesmith.serve.callers import Access, check_one
 from tunesmith.serve.chat import chat_completions
 from tunesmith.serve.chat_schema import ChatAnswer
 from tunesmith.serve.completions import CompletionAnswer, completions
@@ -32,7 +34,7 @@ from tunesmith.serve.limits import LIMITS, Limits
 from tunesmith.serve.metrics import Metrics
 from tunesmith.serve.models import AdapterSource, Models
 from tunesmith.serve.page import page as page_route
-from tunesmith.serve.plugins import Observing, PluginRoute, find_routes
+from tunesmith.serve.plugins import Observing, PluginRoute, find_routes, teller_of_endings
 from tunesmith.serve.problems import ErrorAnswer, invalid
 from tunesmith.serve.responses import responses
 from tunesmith.serve.responses_schema import ResponseAnswer
@@ -62,6 +64,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 
+_LAST_WORDS = 5.0  # seconds that observers have for what is not told yet when the server ends
+
 
 class Application:
     """Engines behind HTTP: an ASGI application.
@@ -70,7 +74,9 @@ class Application:
         engines: by the name they are served under.
         adapters: that may be loaded, and are; administrators may unload and load them again.
         keys: who may ask; without any, everybody who can reach the server.
+        access: says who may ask, in place of keys.
         limits: for every request.
+        scheduler: that the engines were opened with: its classes are what requests may name as ``service_tier``.
         loopback: only names of this machine are answered.
         page: the playground at ``/``.
         routes: full or short names of plugins' routes to serve, under ``/plugins/``.
@@ -78,7 +84,7 @@ class Application:
             that raises is logged once and called no more.
 
     Raises:
-        RequestError: a name is taken twice.
+        RequestError: a name is taken twice, or there are keys and an access.
         NotFoundError: an adapter is for a model that is not served, or no plugin has a route of that name.
         ModelError: an adapter does not fit its model.
         PluginError: a plugin's route cannot be used.
@@ -90,16 +96,21 @@ class Application:
         *,
         adapters: Sequence[AdapterSource] = (),
         keys: Keys | None = None,
+        access: Access | None = None,
         limits: Limits | None = None,
+        scheduler: Scheduler | None = None,
         loopback: bool = True,
         page: bool = True,
         routes: Sequence[str] = (),
         observers: Sequence[Callable[[RequestServed], None]] = (),
     ) -> None:
+        check_one(keys, access)
         self.limits = limits or Limits()
         self.models = Models(engines, adapters)
         self.models.load_all()
-        self.metrics = Metrics(self.models.engines, lambda: self.in_flight)
+        self.metrics = Metrics(
+            self.models.engines, lambda: self.in_flight, callers=access is not None, scheduler=scheduler
+        )
         self._observing = Observing()
         self.observers: list[Callable[[RequestServed], None]] = list(observers)
         if self._observing.wanted:
@@ -108,16 +119,22 @@ class Application:
         # Routes of the same names are alike in all applications; what they work with comes with the request.
         self.api = _api(page, added)
         self._intake = Intake(self.api, self.limits)
-        self._service = Service(self.models, self.limits, self.metrics, lambda: self.draining)
+        classes = () if scheduler is None else tuple(scheduler.classes)
+        self._service = Service(self.models, self.limits, self.metrics, lambda: self.draining, classes)
         door: ASGIApp = Door(
             self._intake,
             routes=self.api.routes,
-            access={(route.method, route.path): route.access for route in added},
+            rules={(route.method, route.path): route.access for route in added},
             keys=keys or Keys(),
+            access=access,
             loopback=loopback,
             header_bytes=self.limits.header_bytes,
         )
-        self._front = Front(door, self.metrics, self.observers)
+        self._front = Front(door, self.metrics, self.observers, ending=teller_of_endings())
+
+    def finish(self) -> None:
+        """No request comes any more: plugins are told of the last ones, for a few seconds at most."""
+        self._observing.join(_LAST_WORDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SERVICE] = self._service

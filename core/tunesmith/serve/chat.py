@@ -44,7 +44,7 @@ __all__ = ["chat_completions", "messages_of"]
 async def chat_completions(request: Request, body: ChatBody) -> Response:
     """The next message of a conversation."""
     service, exchange = service_of(request)
-    target = service.target(exchange, body.model, "generate")
+    target = service.target(exchange, body.model, "generate", body.service_tier)
     tools = tools_of(body.tools, body.tool_choice, target.engine.info, service.limits)
     asked = _asked(body, target, tools, service.limits, exchange)
     names = NAMES | {"max_new_tokens": _length_name(body)}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from tunesmith.serve.schema import AtMost, Body, Finite, Label, ModelName, Neutral, UsageAnswer
+from tunesmith.serve.schema import AtMost, Body, Finite, Label, ModelName, Neutral, ServiceTier, UsageAnswer
 
 __all__ = [
     "ChatAnswer",
@@ -135,6 +135,7 @@ class SamplingBody(Body):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: Label = None
+    service_tier: ServiceTier = None
 
 
 class ChatBody(SamplingBody):
@@ -158,7 +159,6 @@ class ChatBody(SamplingBody):
     prediction: Annotated[Any, Neutral(why="answers are not predicted")] = None
     reasoning_effort: Annotated[Any, Neutral(why="a model reasons as it was trained to")] = None
     verbosity: Annotated[Any, Neutral("medium", why="a model is as brief as it was trained to be")] = None
-    service_tier: Annotated[Any, Neutral("auto", "default", why="there is one service")] = None
     web_search_options: Annotated[Any, Neutral(why="nothing is searched")] = None
     functions: Annotated[Any, Neutral(why="send tools")] = None
     function_call: Annotated[Any, Neutral(why="send tool_choice")] = None

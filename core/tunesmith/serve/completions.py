@@ -120,7 +120,7 @@ async def completions(request: Request, body: CompletionBody) -> Response:
 async def _submit(
     service: Service, exchange: Exchange, body: CompletionBody
 ) -> tuple[list[GenerateRequest], list[Stream]]:
-    target, limits = service.target(exchange, body.model, "generate"), service.limits
+    target, limits = service.target(exchange, body.model, "generate", body.service_tier), service.limits
     info = target.engine.info
     prompts = prompts_of(body.prompt, "prompt", service)
     if any(not isinstance(prompt, str) for prompt in prompts):

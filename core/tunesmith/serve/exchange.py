@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.engine.answers import Usage
+from tunesmith.engine.requests import Origin
 from tunesmith.engine.stream import Stream
-from tunesmith.plugin import RequestServed
+from tunesmith.plugin import RequestEnding, RequestServed
 from tunesmith.serve.keys import Caller
 
 __all__ = ["Exchange", "exchange_of"]
@@ -30,6 +31,7 @@ class Exchange:
         streams: what engines do for it; cancelled when it ends, however it ends.
         deadline: of the monotonic clock; None: not known yet.
         body_bytes: of it that are here.
+        origin: its tenant and class, for the engine's scheduler.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Exchange:
     gone: bool = False
     deadline: float | None = None
     body_bytes: int = 0
+    origin: Origin = field(default_factory=Origin)
     streams: list[Stream] = field(default_factory=list)
 
     def count(self, usage: Usage) -> None:
@@ -61,24 +64,32 @@ class Exchange:
 
     @property
     def cache_salt(self) -> str:
-        """Callers do not see from the time an answer takes what others have asked."""
-        return self.caller.name if self.caller else ""
+        """Callers do not see from the time an answer takes what others have asked, nor those of a name elsewhere."""
+        return "\n".join(filter(None, (self.caller.tenant, self.caller.name))) if self.caller else ""
 
     def served(self) -> RequestServed:
         """Its last word."""
-        return RequestServed(
-            id=self.id,
-            method=self.method,
-            route=self.route,
-            status=499 if self.gone else self.status,
-            seconds=time.monotonic() - self.started,
-            caller=self.caller.name if self.caller else "",
-            model=self.model,
-            adapter=self.adapter,
-            prompt_tokens=self.usage.prompt_tokens,
-            cached_tokens=self.usage.cached_tokens,
-            completion_tokens=self.usage.completion_tokens,
-        )
+        return RequestServed(**self._facts())
+
+    def ending(self) -> RequestEnding:
+        """The same, before the last byte is sent."""
+        return RequestEnding(**self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "method": self.method,
+            "route": self.route,
+            "status": 499 if self.gone else self.status,
+            "seconds": time.monotonic() - self.started,
+            "caller": self.caller.name if self.caller else "",
+            "model": self.model,
+            "adapter": self.adapter,
+            "prompt_tokens": self.usage.prompt_tokens,
+            "cached_tokens": self.usage.cached_tokens,
+            "completion_tokens": self.usage.completion_tokens,
+            "tenant": self.caller.tenant if self.caller else "",
+        }
 
     @classmethod
     def begin(cls, scope: MutableMapping[str, Any]) -> Exchange:

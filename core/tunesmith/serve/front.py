@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tunesmith.plugin import RequestServed
+from tunesmith.plugin import RequestEnding, RequestServed
 from tunesmith.serve.exchange import Exchange
 from tunesmith.serve.logs import LOGGER, log_failure, log_served
 from tunesmith.serve.metrics import Metrics
@@ -27,18 +27,34 @@ class Front:
         app: the layers below.
         metrics: told of every request that ended.
         observers: likewise; one that raises is logged once and asked no more.
+        ending: told of every request once, before the last byte of its answer is sent; the answer waits for it, so
+            that what it counts is counted when a client has the answer. It must not raise.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, observers: list[Callable[[RequestServed], None]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        observers: list[Callable[[RequestServed], None]],
+        *,
+        ending: Callable[[RequestEnding], None] | None = None,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._observers = observers
+        self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(f"this server speaks HTTP, not {scope['type']}")
         exchange = Exchange.begin(scope)
-        started = False
+        started, ended = False, self._ending is None
+
+        def end() -> None:
+            nonlocal ended
+            if not ended and self._ending is not None:
+                ended = True
+                self._ending(exchange.ending())
 
         async def noted(message: Message) -> None:
             nonlocal started
@@ -46,6 +62,8 @@ class Front:
                 started = True
                 exchange.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", exchange.id.encode()), *_HEADERS]
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                end()
             await send(message)
 
         try:
@@ -61,6 +79,7 @@ class Front:
                 await _answer(problem, noted)
             exchange.status = exchange.status or problem.status_code
         finally:
+            end()  # of an answer that never came to its last byte
             self._tell(exchange.served())
 
     def _tell(self, served: RequestServed) -> None:

@@ -28,15 +28,26 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key it was.
+    """Who asks.
 
     Attributes:
-        name: ``line 3`` of the key file, or the variable: fit for a log, and no help to find the key.
+        name: ``line 3`` of the key file, or the variable; what a plugin's access calls them. It stands in the log and
+            the figures, so it must not help to find the key.
         scope: ``admin`` includes ``use``.
+        tenant: whom the caller belongs to; "": nobody says.
+        classes: of requests that the caller may name; none: nobody says.
+        models: that the caller may ask: names as served, each with all its adapters, or ``model:adapter``; none: all.
     """
 
     name: str
     scope: Scope
+    tenant: str = ""
+    classes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+    def may_ask(self, model: str, adapter: str | None = None) -> bool:
+        """Whether ``models`` lets the caller ask this one."""
+        return not self.models or model in self.models or f"{model}:{adapter}" in self.models
 
 
 class Keys:

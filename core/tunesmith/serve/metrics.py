@@ -16,7 +16,9 @@ from prometheus_client.registry import Collector
 
 from tunesmith.engine.answers import Token
 from tunesmith.engine.protocol import Engine, EngineStats
+from tunesmith.engine.scheduling import Scheduler
 from tunesmith.plugin import RequestServed
+from tunesmith.serve.scheduled import Figures
 
 __all__ = ["Clock", "Metrics"]
 
@@ -35,7 +37,22 @@ _COUNTERS: dict[str, tuple[str, Callable[[EngineStats], float]]] = {
     "prompt_tokens": ("Tokens read", lambda stats: stats.prompt_tokens),
     "cached_tokens": ("Of these, found in the prefix cache", lambda stats: stats.cached_tokens),
     "completion_tokens": ("Tokens made", lambda stats: stats.completion_tokens),
+    "guessed_tokens": ("Tokens that an acceleration guessed", lambda stats: stats.guessed_tokens),
+    "right_tokens": ("Of these, chosen", lambda stats: stats.right_tokens),
 }
+
+
+_CALLERS = 1000
+"""How many callers have figures of their own; those who come later share one row."""
+
+
+def _by_caller(registry: CollectorRegistry) -> tuple[Counter, Counter]:
+    """Requests and tokens of each caller."""
+    names = ("tenant", "caller")
+    return (
+        Counter("tunesmith_caller_requests", "Requests answered, by who asked", (*names, "status"), registry=registry),
+        Counter("tunesmith_caller_tokens", "Tokens read and made, by who asked", names, registry=registry),
+    )
 
 
 class Metrics:
@@ -44,9 +61,18 @@ class Metrics:
     Args:
         engines: by the name they are served under.
         in_flight: requests under way in the server.
+        callers: count also who asks, by tenant and name.
+        scheduler: of the engines, with figures of its own.
     """
 
-    def __init__(self, engines: Mapping[str, Engine], in_flight: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        in_flight: Callable[[], int],
+        *,
+        callers: bool = False,
+        scheduler: Scheduler | None = None,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "tunesmith_http_requests", "Requests answered", ("route", "status"), registry=self._registry
@@ -71,12 +97,26 @@ class Metrics:
             in_flight
         )
         self._registry.register(_Engines(engines))
+        if scheduler is not None:
+            self._registry.register(Figures(scheduler))
+        self._by_caller = _by_caller(self._registry) if callers else None
+        self._callers: set[tuple[str, str]] = set()
 
     def served(self, fact: RequestServed) -> None:
         """A request has ended."""
         route = fact.route or "(none)"
         self._requests.labels(route, str(fact.status)).inc()
         self._seconds.labels(route).observe(fact.seconds)
+        if self._by_caller is not None and fact.caller:
+            who = (fact.tenant, fact.caller)
+            # A series for each is kept for ever: names that come from elsewhere must not fill the memory.
+            known = who in self._callers or len(self._callers) < _CALLERS
+            tenant, caller = who if known else ("(others)", "(others)")
+            if known:
+                self._callers.add(who)
+            requests, tokens = self._by_caller
+            requests.labels(tenant, caller, str(fact.status)).inc()
+            tokens.labels(tenant, caller).inc(fact.prompt_tokens + fact.completion_tokens)
 
     def clock(self, model: str, started: float) -> Clock:
         """For one streamed answer."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,14 +111,24 @@ class Models:
         if len(matches) == 1:
             model, adapter = matches[0]
             return Target(model, self._engines[model], adapter)
-        served = ", ".join(self.names())
-        what = "more than one model has an adapter of this name" if matches else "no such model"
-        raise HttpError(
+        raise self._not_found(name, ambiguous=bool(matches))
+
+    def _not_found(self, name: str, *, ambiguous: bool) -> HttpError:
+        what = "more than one model has an adapter of this name" if ambiguous else "no such model"
+        return HttpError(
             404,
-            f"{what}; given: {name[:200]}; served here: {served}",
+            f"{what}; given: {name[:200]}; served here: {', '.join(self.names())}",
             param="model",
-            code="ambiguous_model" if matches else "model_not_found",
+            code="ambiguous_model" if ambiguous else "model_not_found",
         )
+
+    def only(self, allowed: Callable[[str, str | None], bool]) -> Models:
+        """The same models as somebody sees them who may ask some of them.
+
+        Args:
+            allowed: whether a model, or a model with an adapter, is one of these.
+        """
+        return _Some(self, allowed)
 
     def adapters(self) -> list[tuple[AdapterSource, bool]]:
         """Those that may be loaded, and whether each is."""
@@ -171,6 +182,40 @@ class Models:
             param="name",
             code="adapter_not_found",
         )
+
+
+class _Some(Models):
+    """Some of the models; what is loaded and unloaded is loaded and unloaded for all."""
+
+    def __init__(self, whole: Models, allowed: Callable[[str, str | None], bool]) -> None:
+        self._whole = whole
+        self._allowed = allowed
+        self._engines = {name: engine for name, engine in whole.engines.items() if allowed(name, None)}
+        self._sources = {pair: source for pair, source in whole._sources.items() if allowed(*pair)}
+
+    def names(self) -> list[str]:
+        return [name for name in self._whole.names() if self._sees(self._whole.find(name))]
+
+    def find(self, name: str) -> Target:
+        with suppress(HttpError):  # which names all models
+            target = self._whole.find(name)
+            if self._sees(target):
+                return target
+        raise self._not_found(name, ambiguous=False)
+
+    def _sees(self, target: Target) -> bool:
+        return self._allowed(target.name, target.adapter)
+
+    def adapters(self) -> list[tuple[AdapterSource, bool]]:
+        return [one for one in self._whole.adapters() if self._allowed(one[0].model, one[0].name)]
+
+    def load(self, name: str, model: str | None = None) -> AdapterSource:
+        source = self._source(name, model)
+        return self._whole.load(source.name, source.model)
+
+    def unload(self, name: str, model: str | None = None) -> AdapterSource:
+        source = self._source(name, model)
+        return self._whole.unload(source.name, source.model)
 
 
 def _check_name(name: str, pattern: re.Pattern[str], kind: str, expected: str) -> None:

@@ -92,8 +92,8 @@ async def models(request: Request) -> Response:
 
 async def model(request: Request, name: str) -> Response:
     """One of them."""
-    service, _ = service_of(request)
-    return answer(_told(name, service.models.find(name)))
+    service, exchange = service_of(request)
+    return answer(_told(name, service.find(exchange, name)))
 
 
 def _told(name: str, target: Target) -> ModelAnswer:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.engine.protocol import Engine
-from tunesmith.engine.requests import GenerateRequest, Sampling
+from tunesmith.engine.requests import OWN, GenerateRequest, Sampling
 from tunesmith.errors import ParityError
 from tunesmith.evaluate.golden import GOLDEN, Golden
 from tunesmith.evaluate.probe import Probe
@@ -45,6 +45,7 @@ class _EngineProbe(Probe):
                 sampling=Sampling(temperature=0),
                 stop_tokens=frozenset(),
                 logprobs=_TOLD,
+                origin=OWN,
             )
             for place in range(len(tokens))
         ]

@@ -44,7 +44,7 @@ _IMAGES = "image-classification"
 async def embeddings(request: Request, body: EmbeddingsBody) -> Response:
     """A vector of length 1 for each text."""
     service, exchange = service_of(request)
-    target = service.target(exchange, body.model, "embed")
+    target = service.target(exchange, body.model, "embed", body.service_tier)
     texts = prompts_of(body.input, "input", service)
     if any(not isinstance(text, str) for text in texts):
         need(target.engine.info, "token_prompts", "input", "texts of token ids")
@@ -72,7 +72,7 @@ async def embeddings(request: Request, body: EmbeddingsBody) -> Response:
 async def classify(request: Request, body: ClassifyBody) -> Response:
     """What the model was trained to say of each row: a label with its probability, entities, a number …"""
     service, exchange = service_of(request)
-    target = service.target(exchange, body.model, "predict")
+    target = service.target(exchange, body.model, "predict", body.service_tier)
     rows: list[Any] = body.input if isinstance(body.input, list) else [body.input]
     check_chars((text for row in rows for text in _texts(row)), "input", service.limits)
     info = target.engine.info
@@ -120,7 +120,7 @@ def _image(row: Any, number: int) -> bytes:
 async def score(request: Request, body: ScoreBody) -> Response:
     """How well each text answers another; greater is better."""
     service, exchange = service_of(request)
-    target = service.target(exchange, body.model, "rank")
+    target = service.target(exchange, body.model, "rank", body.service_tier)
     documents = [body.text_2] if isinstance(body.text_2, str) else body.text_2
     queries = [body.text_1] if isinstance(body.text_1, str) else body.text_1
     if len(queries) not in (1, len(documents)):
@@ -151,7 +151,7 @@ async def score(request: Request, body: ScoreBody) -> Response:
 async def rerank(request: Request, body: RerankBody) -> Response:
     """Documents, those that answer the query best first."""
     service, exchange = service_of(request)
-    target = service.target(exchange, body.model, "rank")
+    target = service.target(exchange, body.model, "rank", body.service_tier)
     check_chars([body.query, *body.documents], "documents", service.limits)
     asked = RankRequest(query=body.query, documents=tuple(body.documents), adapter=target.adapter)
     found: Ranking = await (await service.submit(exchange, target, asked))
@@ -173,7 +173,7 @@ async def rerank(request: Request, body: RerankBody) -> Response:
 async def tokenize(request: Request, body: TokenizeBody) -> Response:
     """The token ids that the model would read."""
     service, exchange = service_of(request)
-    target = service.models.find(body.model)
+    target = service.find(exchange, body.model)
     exchange.model, exchange.adapter = target.name, target.adapter or ""
     if (body.prompt is None) == (body.messages is None):
         raise invalid("send prompt or messages, one of them", "prompt", "invalid_value")
@@ -192,7 +192,7 @@ async def tokenize(request: Request, body: TokenizeBody) -> Response:
 async def detokenize(request: Request, body: DetokenizeBody) -> Response:
     """The text of token ids."""
     service, exchange = service_of(request)
-    target = service.models.find(body.model)
+    target = service.find(exchange, body.model)
     exchange.model, exchange.adapter = target.name, target.adapter or ""
     try:
         text = await service.aside(target.engine.detokenize, body.tokens)

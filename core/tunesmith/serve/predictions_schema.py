@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from tunesmith.serve.chat_schema import Message
 from tunesmith.serve.completions import Prompts, TokenIds
-from tunesmith.serve.schema import AtMost, Body, Label, ModelName, UsageAnswer
+from tunesmith.serve.schema import AtMost, Body, Label, ModelName, ServiceTier, UsageAnswer
 
 __all__ = [
     "ClassifyAnswer",
@@ -36,6 +36,7 @@ class EmbeddingsBody(Body):
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
     user: Label = None
+    service_tier: ServiceTier = None
 
 
 class Embedding(BaseModel):
@@ -71,6 +72,7 @@ class ClassifyBody(Body):
     model: ModelName
     input: str | dict[str, Any] | Rows
     user: Label = None
+    service_tier: ServiceTier = None
 
 
 class Classified(BaseModel):
@@ -107,6 +109,7 @@ class ScoreBody(Body):
     text_1: str | Annotated[list[str], Field(min_length=1), AtMost("inputs", "text_1", "texts")]
     text_2: str | Annotated[list[str], Field(min_length=1), AtMost("inputs", "text_2", "texts")]
     user: Label = None
+    service_tier: ServiceTier = None
 
 
 class Score(BaseModel):
@@ -137,6 +140,7 @@ class RerankBody(Body):
     top_n: Annotated[int, Field(ge=1)] | None = None
     return_documents: bool | None = None
     user: Label = None
+    service_tier: ServiceTier = None
 
 
 class Document(BaseModel):

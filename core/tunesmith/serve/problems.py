@@ -18,11 +18,13 @@ from tunesmith.errors import (
     BusyError,
     CancelledError,
     DeadlineError,
+    DeniedError,
     DrainingError,
     RequestError,
     TooLargeError,
     TunesmithError,
 )
+from tunesmith.serve.callers import AccessError
 
 __all__ = ["ErrorAnswer", "HttpError", "draining", "http_error", "invalid", "within"]
 
@@ -101,6 +103,8 @@ def http_error(error: BaseException, names: Mapping[str, str] | None = None, req
         return _of_validation(min(error.errors(), key=lambda each: str(each["type"]).endswith("_type")))
     if isinstance(error, StarletteHTTPException):
         return HttpError(error.status_code, str(error.detail), headers=error.headers)
+    if isinstance(error, AccessError):
+        return _of_access(error)
     if isinstance(error, BusyError):
         after = str(max(1, math.ceil(error.retry_after)))
         return HttpError(429, _said(error), kind="rate_limit_error", code="busy", headers={"Retry-After": after})
@@ -108,6 +112,8 @@ def http_error(error: BaseException, names: Mapping[str, str] | None = None, req
         return draining(_said(error))
     if isinstance(error, DeadlineError):
         return HttpError(504, _said(error), kind="timeout_error", code="deadline_exceeded")
+    if isinstance(error, DeniedError):
+        return HttpError(403, _said(error), kind="permission_error", code="denied")
     if isinstance(error, CancelledError):
         return HttpError(503, _said(error), kind="server_error", code="cancelled")
     if isinstance(error, RequestError):
@@ -121,6 +127,16 @@ def http_error(error: BaseException, names: Mapping[str, str] | None = None, req
         kind="server_error",
         code="internal_error",
     )
+
+
+_KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error", 503: "server_error"}
+
+
+def _of_access(error: AccessError) -> HttpError:
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    return HttpError(error.status, _said(error), kind=_KINDS[error.status], code=error.code, headers=headers)
 
 
 def draining(message: str) -> HttpError:

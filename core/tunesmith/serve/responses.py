@@ -50,7 +50,7 @@ _NAMES = NAMES | {"prompt": "input", "max_new_tokens": "max_output_tokens", "con
 async def responses(request: Request, body: ResponsesBody) -> Response:
     """The next answer of a conversation."""
     service, exchange = service_of(request)
-    target = service.target(exchange, body.model, "generate")
+    target = service.target(exchange, body.model, "generate", body.service_tier)
     tools = tools_of(_tools(body), _choice(body), target.engine.info, service.limits)
     asked = _asked(body, target, tools, service, exchange)
     stream = await service.submit(exchange, target, asked, _NAMES, may_shorten=body.max_output_tokens is None)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from tunesmith.serve.schema import AtMost, Body, Finite, Label, ModelName, Neutral
+from tunesmith.serve.schema import AtMost, Body, Finite, Label, ModelName, Neutral, ServiceTier
 
 __all__ = [
     "FunctionCallItem",
@@ -117,6 +117,7 @@ class ResponsesBody(Body):
     metadata: dict[str, str] | None = None
     user: Label = None
     safety_identifier: Label = None
+    service_tier: ServiceTier = None
     prompt_cache_key: Label = None
     store: Annotated[Any, Neutral(False, why="nothing is stored")] = None
     previous_response_id: Annotated[Any, Neutral(why="nothing is stored; send the whole conversation as input")] = None
@@ -128,7 +129,6 @@ class ResponsesBody(Body):
     reasoning: Annotated[Any, Neutral(why="a model reasons as it was trained to")] = None
     parallel_tool_calls: Annotated[Any, Neutral(True, why="a model calls as many functions as it likes")] = None
     max_tool_calls: Annotated[Any, Neutral(why="functions are called by the client")] = None
-    service_tier: Annotated[Any, Neutral("auto", "default", why="there is one service")] = None
     top_logprobs: Annotated[Any, Neutral(0, why="ask /v1/chat/completions for log-probabilities")] = None
     stream_options: Annotated[Any, Neutral(why="usage always comes with the last event")] = None
     context_management: Annotated[Any, Neutral(why="nothing is cut")] = None

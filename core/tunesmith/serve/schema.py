@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from tunesmith.serve.limits import LIMITS
 from tunesmith.serve.problems import within
 
-__all__ = ["AtMost", "Body", "Finite", "FirstWrong", "Label", "ModelName", "Neutral", "UsageAnswer"]
+__all__ = ["AtMost", "Body", "Finite", "FirstWrong", "Label", "ModelName", "Neutral", "ServiceTier", "UsageAnswer"]
 
 
 class Body(BaseModel):
@@ -27,6 +27,15 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Label = Annotated[
     str | None,
     Field(max_length=512, description="A label of the caller's own. It changes no answer and is kept nowhere."),
+]
+
+ServiceTier = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="The class of the request: one that the server's scheduler has, or `auto` or `default`: as usual.",
+    ),
 ]
 
 

@@ -15,15 +15,18 @@ import uvicorn
 
 from tunesmith._plugins import authorize
 from tunesmith.engine.protocol import Engine
+from tunesmith.engine.scheduling import Scheduler
 from tunesmith.errors import RequestError
 from tunesmith.plugin import Action, RequestServed
 from tunesmith.serve.access import is_address, is_loopback
 from tunesmith.serve.app import Application
+from tunesmith.serve.callers import Access, check_one
 from tunesmith.serve.connection import connection_with
 from tunesmith.serve.keys import ADMIN_VARIABLE, USE_VARIABLE, Keys
 from tunesmith.serve.limits import Limits
 from tunesmith.serve.logs import LOGGER, log_to
 from tunesmith.serve.models import AdapterSource
+from tunesmith.serve.plugins import find_access
 
 __all__ = ["Server", "check_address", "serve"]
 
@@ -88,11 +91,11 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def check_address(host: str, keys: Keys) -> str:
+def check_address(host: str, keys: Keys, access: Access | None = None) -> str:
     """The numeric address of a host to listen on; refused where everybody could reach it from elsewhere.
 
     Raises:
-        RequestError: no such host; or another address than this machine's own, and no keys.
+        RequestError: no such host; or another address than this machine's own, and neither keys nor an access.
     """
     try:
         address = host if is_address(host) else str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
@@ -100,7 +103,7 @@ def check_address(host: str, keys: Keys) -> str:
         raise RequestError(
             f"there is no such address to listen on: {error}", parameter="host", given=host, fix="choose another --host"
         ) from None
-    if not is_loopback(address) and not keys:
+    if not is_loopback(address) and not keys and access is None:
         raise RequestError(
             "a server that others can reach needs a key",
             parameter="host",
@@ -137,7 +140,9 @@ def serve(
     *,
     adapters: Sequence[AdapterSource] = (),
     keys: Keys | None = None,
+    access: Access | str | None = None,
     limits: Limits | None = None,
+    scheduler: Scheduler | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     drain_seconds: float = 30,
@@ -152,7 +157,9 @@ def serve(
         engines: by the name they are served under.
         adapters: that may be loaded, and are.
         keys: who may ask; default: everybody on this machine.
+        access: says who may ask, in place of keys: an object, or the name of a plugin's.
         limits: for every request.
+        scheduler: that the engines were opened with.
         host: to listen on; another than this machine's own needs a key.
         port: likewise; 0: any that is free.
         drain_seconds: that answers under way have after the first signal; a second one cuts them.
@@ -162,28 +169,37 @@ def serve(
         announce: called with the server's address when it answers.
 
     Raises:
-        RequestError: an address that is not safe or not free, or a name that is taken twice.
-        NotFoundError: an adapter is for a model that is not served, or no plugin has a route of that name.
-        PluginError: a plugin's route cannot be used.
+        RequestError: an address that is not safe or not free, a name that is taken twice, or keys and an access.
+        NotFoundError: an adapter is for a model that is not served, or no plugin has a route or access of that name.
+        PluginError: a plugin's route or access cannot be used.
         ModelError: an adapter does not fit its model.
         DeniedError: a gate does not let it happen.
     """
     with ExitStack() as stack:
         for engine in engines.values():
             stack.callback(engine.close)
-        facts = {"host": host, "port": port, "models": list(engines)}
+        check_one(keys, access)
+        access = find_access(access) if isinstance(access, str) else access
+        facts: dict[str, object] = {"host": host, "port": port, "models": list(engines)}
+        if access is not None:
+            facts["access"] = getattr(access, "name", type(access).__qualname__)
         authorize(Action(name="serve", subject=", ".join(engines), details=facts))
-        address = check_address(host, keys or Keys())
+        for source in adapters:  # the models were opened before, each with its own question
+            authorize(Action(name="open", subject=str(source.path)))
+        address = check_address(host, keys or Keys(), access)
         log_to()
         application = Application(
             engines,
             adapters=adapters,
             keys=keys,
+            access=access,
             limits=limits,
+            scheduler=scheduler,
             loopback=is_loopback(address),
             page=page,
             routes=routes,
             observers=observers,
         )
+        stack.callback(application.finish)
         listening = stack.enter_context(_listen(address, port))
         Server(application, drain_seconds=drain_seconds, announce=announce).run([listening])

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -23,7 +24,8 @@ from tunesmith.serve.exchange import Exchange, exchange_of
 from tunesmith.serve.limits import Limits
 from tunesmith.serve.metrics import Metrics
 from tunesmith.serve.models import Models, Target
-from tunesmith.serve.problems import http_error, invalid
+from tunesmith.serve.problems import HttpError, http_error, invalid
+from tunesmith.serve.scheduled import origin_of
 
 __all__ = ["SERVICE", "Service", "answer", "service_of"]
 
@@ -39,21 +41,50 @@ class Service:
 
     Attributes:
         draining: whether the server is about to stop.
+        classes: of requests, that the scheduler has; none: there is no scheduler, or it has none.
     """
 
     models: Models
     limits: Limits
     metrics: Metrics
     draining: Callable[[], bool]
+    classes: Sequence[str] = ()
 
-    def target(self, exchange: Exchange, name: str, kind: str) -> Target:
-        """The model that a request asks.
+    def find(self, exchange: Exchange, name: str) -> Target:
+        """The model of this name, if the caller may ask it.
 
         Raises:
-            HttpError: 404, there is none of that name; 400, it does not answer such requests.
+            HttpError: 404, there is none of that name; 403, the caller may not ask it. Who may ask only some models is
+                not told which others there are.
         """
-        target = self.models.find(name)
+        caller = exchange.caller
+        if caller is None or not caller.models:
+            return self.models.find(name)
+        with suppress(HttpError):
+            target = self.models.find(name)
+            if caller.may_ask(target.name, target.adapter):
+                return target
+        raise HttpError(
+            403,
+            f"you may not ask this model; given: {name[:200]}; you may ask: {', '.join(caller.models)[:1000]}",
+            kind="permission_error",
+            param="model",
+            code="model_not_allowed",
+        )
+
+    def target(self, exchange: Exchange, name: str, kind: str, tier: str | None = None) -> Target:
+        """The model that a request asks, in the class that it names.
+
+        Args:
+            tier: its ``service_tier``.
+
+        Raises:
+            HttpError: 404, there is none of that name; 403, the caller may not ask it, or not in this class; 400, it
+                does not answer such requests, or there is no such class.
+        """
+        target = self.find(exchange, name)
         exchange.model, exchange.adapter = target.name, target.adapter or ""
+        exchange.origin = origin_of(exchange.caller, tier, self.classes)
         info = target.engine.info
         if kind not in info.kinds:
             raise invalid(
@@ -81,6 +112,7 @@ class Service:
                 fewer, that many.
         """
         # In a thread, because an engine may read a long prompt before it gives back the stream.
+        request = replace(request, origin=exchange.origin)
         work = partial(_submit, target.engine, request, exchange.remaining, may_shorten)
         future = asyncio.get_running_loop().run_in_executor(None, work)
         try:
@@ -113,9 +145,13 @@ def _cancel_late(future: asyncio.Future[Stream]) -> None:
 
 
 def service_of(request: Request) -> tuple[Service, Exchange]:
-    """The application's, and the request's own."""
+    """The application's, with the models that the caller may ask and no others; and the request's own."""
     service: Service = request.scope[SERVICE]
-    return service, exchange_of(request.scope)
+    exchange = exchange_of(request.scope)
+    caller = exchange.caller
+    if caller is not None and caller.models:
+        service = replace(service, models=service.models.only(caller.may_ask))
+    return service, exchange
 
 
 def answer(body: BaseModel, headers: Mapping[str, Any] | None = None) -> Response:

@@ -36,6 +36,7 @@ __all__ = ["spec_checks"]
 _Run = Callable[[Any, Any], Iterator[Finding]]
 _PROTOCOLS = {
     "exporter": ("write", "check"),
+    "access": ("identify",),
     "engine": ("submit", "tokenize", "detokenize", "stats", "load_adapter", "unload_adapter", "drain", "close"),
     "strategy": ("prepare", "share", "total", "feed", "backward", "notes"),
 }
@@ -239,6 +240,8 @@ def _models(spec: ModelSpec, make: Any) -> Iterator[Finding]:
                 fix="return the configuration; the task makes the model of it",
             )
         return
+    if spec.addressed:
+        raise SkipCheck("it opens addresses, and none is known here")
     folder = Path(make())
     pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in (".bin", ".pt", ".pth", ".pkl"))
     if not (folder / "config.json").is_file() or pickles:
@@ -311,6 +314,7 @@ _BY_KIND: Mapping[str, Mapping[str, _Run]] = {
     "report_section": {"defaults": _defaults},
     "recipe_section": {"defaults": _defaults},
     "exporter": {"protocol": _protocol},
+    "access": {"protocol": _protocol},
     "engine": {"protocol": _protocol},
     "strategy": {"protocol": _protocol},
     "reader": {"garbage": _reads},

@@ -38,8 +38,9 @@ def chat(talker: Path) -> Model:
 def test_the_public_names() -> None:
     requests = ["Constraint", "EmbedRequest", "GenerateRequest", "PredictRequest", "RankRequest", "Sampling"]
     answers = ["Choice", "Embeddings", "Generation", "Predictions", "Ranking", "Token", "TokenScore", "Usage"]
-    engines = ["Engine", "EngineInfo", "EngineStats", "Model", "Stream", "load", "open_engine"]
-    names = sorted([*requests, *answers, *engines])
+    engines = ["Engine", "EngineInfo", "EngineStats", "Model", "Stream", "load", "open_engine", "Acceleration"]
+    order = ["Measure", "Origin", "Queue", "Scheduler", "Ticket", "Times"]
+    names = sorted([*requests, *answers, *engines, *order])
     assert tunesmith.engine.__all__ == names
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         tunesmith.engine.nothing  # noqa: B018

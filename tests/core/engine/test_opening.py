@@ -106,7 +106,7 @@ def test_weights_too_large_for_fp16(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_compiled_code_that_fails_its_trial_is_not_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(CompiledDecoder, "of", lambda *_: None)
+    monkeypatch.setattr(CompiledDecoder, "of", lambda *_, **__: None)
     engine = open_engine(folder, weights="fp32")
     engine.close()
     assert isinstance(engine, GeneratingEngine)

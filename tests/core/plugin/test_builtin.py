@@ -9,7 +9,7 @@ import pytest
 
 from tunesmith._plugins import Host
 from tunesmith._plugins.kinds import AUTHORIZE, HOOKS, KINDS, OBSERVE, PROVIDE
-from tunesmith.plugin import Hooks, events, gates, hooks, specs
+from tunesmith.plugin import Hooks, events, gates, hooks, serving_specs, specs
 from tunesmith.registry import Registry
 
 BUILTINS = {
@@ -32,6 +32,7 @@ BUILTINS = {
     "model": ["tiny", "llama", "gpt2", "bert", "t5", "cnn", "mlp", "tabular-mlp"],
     "strategy": ["single"],
     "engine": ["openai"],
+    "acceleration": [],
     "augmentation": [
         "flip",
         "shift",
@@ -51,6 +52,8 @@ BUILTINS = {
     "report_section": [],
     "recipe_section": [],
     "route": [],
+    "access": [],
+    "scheduler": [],
     "command": [],
 }
 
@@ -104,5 +107,6 @@ def test_every_hook_has_a_kind_and_the_types_agree() -> None:
 
 def test_every_event_has_a_hook_and_every_spec_a_kind_of_its_own() -> None:
     assert set(OBSERVE) == {getattr(events, name) for name in events.__all__} - {events.Event, events.RunEvent}
-    assert set(PROVIDE.values()) == {getattr(specs, name) for name in specs.__all__} - {specs.Spec}
+    described = {getattr(module, name) for module in (specs, serving_specs) for name in module.__all__}
+    assert set(PROVIDE.values()) == described - {specs.Spec}
     assert len(set(KINDS)) == len(PROVIDE)

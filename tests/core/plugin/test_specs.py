@@ -70,9 +70,18 @@ def test_a_model_is_weights_or_not() -> None:
         ModelSpec(**COMMON, weights="yes")  # type: ignore[arg-type]
 
 
-def test_a_reader_takes_folders_or_not() -> None:
+def test_a_model_by_address_has_weights() -> None:
+    with pytest.raises(ValueError, match="addressed must be True or False, given 'yes'"):
+        ModelSpec(**COMMON, weights=True, addressed="yes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="addressed is for models with weights"):
+        ModelSpec(**COMMON, weights=False, addressed=True)
+
+
+def test_a_reader_takes_folders_or_not_and_is_private_or_not() -> None:
     with pytest.raises(ValueError, match="folders must be True or False, given 'yes'"):
         ReaderSpec(**COMMON, folders="yes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="private must be True or False, given 'yes'"):
+        ReaderSpec(**COMMON, private="yes")  # type: ignore[arg-type]
 
 
 def test_a_panel_is_one_line() -> None:

@@ -13,7 +13,7 @@ The last message (or the prompt) may begin with a command:
 ``/busy`` ``/large`` ``/late``  refused: the queue is full, the request too large, its time up
 =================  ============================================================================
 
-Anything else is said back word by word.
+Anything else is said back word by word; so is all of it where ``commands`` is false.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Echo:
         queue: int = 4,
         task: str = "chat",
         room: int = 10**6,
+        commands: bool = True,
     ) -> None:
         self.info = EngineInfo(
             name=name,
@@ -85,13 +86,14 @@ class Echo:
         self.adapters: dict[str, Path] = {}
         self.slots = slots
         self.room = room
+        self.commands = commands
 
     # ---- the protocol ----
 
     def submit(self, request: Any, *, timeout: float | None = None) -> Stream:
         if self._draining:
             raise DrainingError("the engine is about to stop")
-        text = _text(request)
+        text = _text(request) if self.commands else f" {_text(request)}"  # a command stands at the beginning
         if text.startswith("/busy"):
             raise BusyError("the queue is full", retry_after=2.5, fix="ask again later")
         if text.startswith("/large"):

@@ -15,7 +15,8 @@ from tunesmith.serve import Application, Keys
 schemathesis = pytest.importorskip("schemathesis", reason="needs the extra test")
 
 KEY = "fuzz-key-0123456789"
-engine = Echo(slots=64, queue=64)
+# Hypothesis tries words of all loaded tests too: of `/fail 1` the engine would really fail.
+engine = Echo(slots=64, queue=64, commands=False)
 app = Application({"echo": engine}, keys=Keys.read(None, {"TUNESMITH_SERVE_ADMIN_KEY": KEY}))
 HEADERS = {"Authorization": f"Bearer {KEY}", "Host": "localhost"}
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(app.api.openapi())))
@@ -44,6 +45,13 @@ def test_nothing_that_can_be_sent_is_a_failure_of_ours(case):
     assert str(response.status_code) in described, (response.status_code, response.text)
     if response.status_code >= 400:
         assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize("command", ["/fail 1", "/count x", "/hold 2", "/busy"])
+def test_words_that_other_tests_command_the_engine_with_are_words_here(command):
+    client = TestClient(app, base_url="http://localhost")
+    response = client.post("/v1/completions", headers=HEADERS, json={"model": "echo", "prompt": command})
+    assert response.status_code == 200, response.text
 
 
 def test_the_engine_is_left_idle():

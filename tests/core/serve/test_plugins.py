@@ -7,6 +7,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,9 +24,9 @@ import tunesmith
 from tunesmith._plugins import Host, host
 from tunesmith._plugins.discover import Candidate
 from tunesmith.errors import DeniedError, NotFoundError, PluginError
-from tunesmith.plugin import Deny, RequestServed, RouteSpec, hookimpl
+from tunesmith.plugin import Deny, RequestEnding, RequestServed, RouteSpec, hookimpl
 from tunesmith.registry import Registry
-from tunesmith.serve import Application, Keys, serve
+from tunesmith.serve import AdapterSource, Application, Keys, serve
 from tunesmith.serve.plugins import Observing
 from tunesmith.serve.schema import Body
 from tunesmith.serve.service import service_of
@@ -207,6 +209,57 @@ def test_an_observer_that_hangs_costs_no_answer_and_what_it_misses_is_counted() 
 # ---- the gate --------------------------------------------------------------------------------------------------------
 
 
+def test_an_ending_request_is_told_once_before_its_last_byte_is_sent(use: Any, engine: Any, ask: Any) -> None:
+    told: list[RequestEnding] = []
+    sent: list[tuple[str, int]] = []
+    use(tunesmith_request_ending=lambda event: told.append(event))
+    app = Application({"echo": engine})
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        async def noted(message: Any) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            sent.append(("last" if last else "before", len(told)))
+            await send(message)
+
+        await app(scope, receive, noted)
+
+    body = {"model": "echo", "messages": [{"role": "user", "content": "one two"}]}
+    for stream in (False, True):
+        answer = ask("/v1/chat/completions", {**body, "stream": stream}, of=watched)
+        assert answer.status_code == 200
+    assert ask("/nothing", of=watched).status_code == 404
+    assert [count for kind, count in sent if kind == "last"] == [1, 2, 3]
+    assert {count for kind, count in sent if kind == "before"} == {0, 1, 2}
+    assert [(event.route, event.status, event.model) for event in told] == [
+        ("/v1/chat/completions", 200, "echo"),
+        ("/v1/chat/completions", 200, "echo"),
+        ("", 404, ""),
+    ]
+    assert [event.completion_tokens > 0 for event in told] == [True, True, False]
+
+
+def test_what_fails_while_a_request_ends_costs_no_answer(
+    use: Any, engine: Any, ask: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(event: RequestEnding) -> None:
+        raise RuntimeError("mine")
+
+    use(tunesmith_request_ending=failing)
+    app = Application({"echo": engine})
+    assert [ask("/v1/models", of=app).status_code for _ in range(3)] == [200, 200, 200]
+    assert len([one for one in caplog.records if "failed in tunesmith_request_ending" in one.getMessage()]) == 1
+
+
+def test_a_server_that_ends_tells_observers_of_the_last_requests(use: Any, engine: Any, ask: Any) -> None:
+    told: list[str] = []
+    use(tunesmith_request_served=lambda event: time.sleep(0.05) or told.append(event.route))
+    app = Application({"echo": engine})
+    for _ in range(3):
+        ask("/v1/models", of=app)
+    app.finish()
+    assert told == ["/v1/models"] * 3
+
+
 def test_a_gate_may_refuse_to_serve_and_the_engines_are_closed(use: Any, engine: Any) -> None:
     asked: list[Any] = []
 
@@ -219,4 +272,19 @@ def test_a_gate_may_refuse_to_serve_and_the_engines_are_closed(use: Any, engine:
         serve({"echo": engine}, port=0)
     assert (asked[0].name, asked[0].subject) == ("serve", "echo")
     assert dict(asked[0].details) == {"host": "127.0.0.1", "port": 0, "models": ["echo"]}
+    assert engine.closed
+
+
+def test_gates_are_asked_for_each_adapter_before_it_is_loaded(use: Any, engine: Any, tmp_path: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def authorize(action: Any) -> Deny | None:
+        asked.append((action.name, action.subject))
+        return Deny(reason="not this one") if action.subject == str(tmp_path / "b") else None
+
+    use(tunesmith_authorize=authorize)
+    adapters = [AdapterSource(name, tmp_path / name, "echo") for name in ("a", "b", "c")]
+    with pytest.raises(DeniedError, match="not this one"):
+        serve({"echo": engine}, adapters=adapters, port=0)
+    assert asked == [("serve", "echo"), *(("open", str(tmp_path / name)) for name in ("a", "b"))]
     assert engine.closed

@@ -13,8 +13,12 @@ from tunesmith.errors import NotFoundError
 
 def test_the_public_names():
     assert tunesmith.serve.__all__ == [
+        "Access",
+        "AccessError",
         "AdapterSource",
         "Application",
+        "Asked",
+        "Caller",
         "Keys",
         "Limits",
         "RequestServed",

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tunesmith._plugins.kinds import PROVIDE
 from tunesmith.plugin import hookimpl
 from tunesmith.testing import ConformanceError, Report, check_plugin, plugin_installed
 
@@ -25,10 +26,10 @@ def checked() -> Callable[..., Report]:
     """Checks a plugin in memory that gives these specs; without jobs, unless asked."""
 
     def checked(*specs: object, train: bool = False, **hooks: object) -> Report:
+        hook_of = {spec.kind: hook for hook, spec in PROVIDE.items()}
         by_hook: dict[str, list[object]] = {}
         for spec in specs:
-            name = "strategies" if spec.kind == "strategy" else f"{spec.kind}s"
-            by_hook.setdefault(f"tunesmith_{name}", []).append(spec)
+            by_hook.setdefault(hook_of[spec.kind], []).append(spec)
         functions = {name: hookimpl(lambda found=tuple(found): list(found)) for name, found in by_hook.items()}
         functions |= {name: hookimpl(function) for name, function in hooks.items()}
         with plugin_installed(SimpleNamespace(**functions), name="faulty"):

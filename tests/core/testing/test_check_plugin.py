@@ -12,6 +12,7 @@ import pytest
 
 from tunesmith.errors import NotFoundError
 from tunesmith.plugin import (
+    AccessSpec,
     AugmentationSpec,
     CommandSpec,
     DatasetSpec,
@@ -216,6 +217,7 @@ def test_a_package_without_faults(package):
         ([spec(TrackerSpec, "Crashing")], "follows: step_done raises\n    given: ZeroDivisionError: no tokens"),
         ([spec(ReaderSpec, "read", suffixes=(".lines",))], "garbage: it fails on a file that is none of its own"),
         ([spec(ExporterSpec, "Squeeze")], "protocol: the exporter thing lacks methods"),
+        ([spec(AccessSpec, "Squeeze")], "protocol: the access thing lacks methods"),
         ([spec(RouteSpec, "not_async")], "async: it is no async function"),
         (
             [spec(CommandSpec, "broken_app")],
