@@ -32,6 +32,7 @@ LONG = (
     "tests/core/training/test_compiling.py",
     *("tests/benchmarks/", "tests/core/export/test_onnx.py", "tests/cli/test_plugins_", "tests/e2e/"),
     *("tests/core/plugin/test_hook_pages.py", "tests/core/test_public.py"),
+    *("tests/enterprise/test_benchmarks.py", "tests/enterprise/distributed/", "tests/enterprise/test_support_desk.py"),
 )
 """Where the longest tests are, as their ids begin."""
 

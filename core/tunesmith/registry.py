@@ -29,6 +29,8 @@ _LISTED = (
     "transform",
     "tracker",
 )
+_ASIDE = ("strategy", "recipe_section")
+"""A run may go on without these (``training/moving.py``): of a plugin that gives something else too, that is noted."""
 _LISTS = {kind: f"tunesmith {kind}s list" for kind in _LISTED}
 
 
@@ -80,14 +82,22 @@ class Registry:
         """
         provided = self.find(kind, name)
         used = _used.get()
-        if used is not None:
+        if used is not None and (kind not in _ASIDE or provided.plugin not in used):
             used[provided.plugin] = provided
         key = (kind, provided.full_name)
         if key not in self._loaded:
             # No lock around the import: it could deadlock with Python's own import locks, and importing
             # twice gives the same object anyway.
-            self._loaded.setdefault(key, _import(kind, provided))
+            self._loaded.setdefault(key, _import(kind, provided, provided.spec.target))
         return self._loaded[key]
+
+    def load_target(self, provided: Provided, target: str) -> object:
+        """Another object that a spec names, beside its ``target``.
+
+        Raises:
+            PluginError: it cannot be imported.
+        """
+        return _import(provided.spec.kind, provided, target)
 
     def _not_found(self, kind: str, name: str, everything: tuple[Provided, ...]) -> NotFoundError:
         names = [one.full_name for one in everything] + [one.spec.name for one in everything]
@@ -116,15 +126,15 @@ def _owner(one: Provided | PluginRecord) -> str:
     return f"{one.distribution} {one.version}".rstrip()
 
 
-def _import(kind: str, provided: Provided) -> object:
-    module, _, path = provided.spec.target.partition(":")
+def _import(kind: str, provided: Provided, target: str) -> object:
+    module, _, path = target.partition(":")
     try:
         return reduce(getattr, path.split("."), importlib.import_module(module))
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"the plugin {provided.plugin!r} ({_owner(provided)}) has a {_word(kind)} {provided.spec.name!r}"
             f" that cannot be loaded: {type(error).__name__}: {error}",
-            given=provided.spec.target,
+            given=target,
             expected="a module that can be imported and an attribute in it",
             fix=[
                 f"see `tunesmith plugins doctor {provided.plugin}` for the whole traceback",

@@ -180,14 +180,14 @@ class Session:
         sys.addaudithook(hook)
 
     def _mark_phases(self) -> None:
-        from tunesmith.training import job, keeper, loop
+        from tunesmith.training import checkpoints, job, keeper, loop, measuring
 
         places: list[tuple[Any, str, str]] = [
             (job, "_carry_out", "preparing"),
             (loop, "take_step", "step"),
-            (keeper, "evaluate_items", "evaluation"),
+            (measuring, "evaluate_items", "evaluation"),
             (keeper, "save_model", "saving the best"),
-            (keeper, "save_checkpoint", "checkpoint"),
+            (checkpoints, "save_checkpoint", "checkpoint"),
             (job, "finish", "finishing"),
         ]
         for module, name, phase in places:

@@ -16,8 +16,9 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ __all__ = [
     "entry_facts",
     "find_entry",
     "half_made",
+    "keep_nothing",
     "making_entry",
+    "noting_entries",
     "publish",
 ]
 
@@ -42,6 +45,21 @@ VARIABLE = "TUNESMITH_CACHE"
 _FACTS = "entry.json"
 _PARTIAL = ".partial"
 _log = logging.getLogger(__name__)
+_keeps = True
+"""Whether this process may keep anything that was made from rows."""
+_noted: ContextVar[set[str] | None] = ContextVar("noted entries", default=None)
+
+
+def keep_nothing(reason: str) -> None:
+    """From now on this process takes nothing out of the cache and puts nothing in, but for compiled code.
+
+    Args:
+        reason: for the log: what must not lie on a disk.
+    """
+    global _keeps
+    if _keeps:
+        _log.info("nothing is kept between jobs from now on: %s", reason)
+    _keeps = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +113,7 @@ def find_entry(kind: str, key: str) -> Path | None:
 
     Every file is read once, to compare digests. A damaged entry is removed, with a warning in the log.
     """
-    folder = cache_folder(kind)
+    folder = cache_folder(kind) if _keeps else None
     if folder is None or not (folder / key / _FACTS).is_file():
         return None
     entry = folder / key
@@ -103,6 +121,7 @@ def find_entry(kind: str, key: str) -> Path | None:
         damage = _damage(entry)
         if damage is None:
             os.utime(entry / _FACTS)
+            _note(kind, key)
             return entry
         _log.warning("%s is damaged and is made again: %s", entry, damage)
         _remove(entry)
@@ -146,7 +165,7 @@ def making_entry(kind: str, key: str) -> Iterator[Path | None]:
     """
     from tunesmith.runs.lock import TakenError, hold
 
-    folder = cache_folder(kind)
+    folder = cache_folder(kind) if _keeps else None
     with ExitStack() as stack:
         partial, own = None, False
         try:
@@ -201,7 +220,28 @@ def publish(partial: Path, facts: Mapping[str, Any]) -> Path:
         if not (final / _FACTS).is_file():
             raise
         _remove(partial)
+    _note(final.parent.name, final.name)
     return final
+
+
+@contextmanager
+def noting_entries() -> Iterator[set[str]]:
+    """Collect which entries are taken out or put in within the block, by the code of its context: ``KIND/KEY``.
+
+    A job writes them into its run, so that whoever deletes the run can delete what was kept of its rows as well.
+    """
+    noted: set[str] = set()
+    before = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(before)
+
+
+def _note(kind: str, key: str) -> None:
+    noted = _noted.get()
+    if noted is not None:
+        noted.add(f"{kind}/{key}")
 
 
 def half_made(kind: str, key: str) -> bool:
@@ -225,13 +265,14 @@ def cache_entries() -> list[CacheEntry]:
     return sorted(found, key=lambda entry: -entry.used)
 
 
-def clear_cache(*, older_than: float = 0.0) -> list[CacheEntry]:
+def clear_cache(*, older_than: float = 0.0, only: Collection[str] | None = None) -> list[CacheEntry]:
     """Delete entries and what interrupted jobs left, except what a process is making right now.
 
     Entries that a running job has open stay readable to it on POSIX systems; Windows does not delete them.
 
     Args:
         older_than: days since an entry was last used; 0 deletes all.
+        only: entries as ``KIND/KEY``, e.g. those of ``cache`` in a run's manifest. Default: all.
 
     Returns:
         What was deleted.
@@ -240,6 +281,8 @@ def clear_cache(*, older_than: float = 0.0) -> list[CacheEntry]:
 
     gone = []
     for entry in cache_entries():
+        if only is not None and f"{entry.kind}/{entry.key}" not in only:
+            continue
         lock = entry.path.parent / f".{entry.key}.lock"
         if is_held(lock) or time.time() - entry.used < older_than * 86_400:
             continue

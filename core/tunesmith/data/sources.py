@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from tunesmith.data.cache import keep_nothing
 from tunesmith.data.hub import HubReference, hub_files, looks_like_hub_id
 from tunesmith.data.readers.idx import labels_file
 from tunesmith.data.readers.image_folder import holds_images
@@ -206,7 +207,7 @@ def _glob(text: str, path: Path, format_name: str | None, registry: Registry) ->
 def _folder(folder: Path, format_name: str | None, registry: Registry) -> Iterator[FileSource]:
     named = registry.find("reader", format_name) if format_name else None
     if named is not None and cast(ReaderSpec, named.spec).folders:
-        yield FileSource(str(folder), folder, named.full_name)
+        yield FileSource(str(folder), folder, _reader_for(folder, format_name, registry))
         return
     images = named.full_name == _IMAGES_READER if named is not None else holds_images(folder)
     if images:
@@ -236,6 +237,13 @@ def _without_partners(files: Sequence[Path]) -> list[Path]:
 
 
 def _reader_for(path: Path, format_name: str | None, registry: Registry) -> str:
+    name = _reader_name(path, format_name, registry)
+    if cast(ReaderSpec, registry.find("reader", name).spec).private:
+        keep_nothing(f"{path} is read by {name}, whose rows must not lie on a disk")
+    return name
+
+
+def _reader_name(path: Path, format_name: str | None, registry: Registry) -> str:
     if format_name is not None:
         return registry.find("reader", format_name).full_name
     reader = _reader_by_ending(path, registry)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tunesmith._plugins import authorize
-from tunesmith.engine.items import run_items
+from tunesmith.engine.items import Divide, run_items
 from tunesmith.errors import DataError, ModelError, RecipeError
 from tunesmith.plugin import Action
 from tunesmith.recipe.schema import EvaluateSection
@@ -60,6 +60,7 @@ def evaluate_items(
     tokens_per_batch: int | None = None,
     rows_per_batch: int | None = None,
     collate: Callable[[Sequence[Encoded]], Batch] | None = None,
+    divide: Divide | None = None,
 ) -> Evaluation:
     """Run items through the model and score what comes out.
 
@@ -74,6 +75,7 @@ def evaluate_items(
         tokens_per_batch: budget of a batch, padding included. Default: 4096; images: the task's rows.
         rows_per_batch: rows of a batch instead.
         collate: makes a batch of items. Default: ``task.collate``.
+        divide: who computes which batch (:class:`tunesmith.training.Strategy`). Default: this process computes all.
 
     Raises:
         DataError: there is nothing to score.
@@ -94,6 +96,7 @@ def evaluate_items(
         tokens_per_batch=tokens_per_batch,
         rows_per_batch=rows_per_batch,
         collate=collate,
+        divide=divide,
     )
     aligned = [examples[item.row] for item in items]
     metrics = {name: float(value) for name, value in task.score(outputs, aligned).items()}

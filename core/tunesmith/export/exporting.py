@@ -21,6 +21,7 @@ from tunesmith.evaluate.golden import GOLDEN, Golden, golden_set
 from tunesmith.export.parity import Finding
 from tunesmith.export.sample_rows import sample_examples
 from tunesmith.export.subject import Subject
+from tunesmith.models.addressed import closing_addresses
 from tunesmith.plugin import Action, ExporterSpec
 from tunesmith.runs import environment, file_digest, flush_folder, usual_permissions, writing
 
@@ -81,6 +82,7 @@ class Export:
         return "failed" if any(finding.holds is False for finding in self.findings) else "passed"
 
 
+@closing_addresses()
 def export_model(
     model: str | Path | Run,
     *,

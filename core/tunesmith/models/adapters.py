@@ -14,6 +14,7 @@ from tunesmith.errors import ModelError
 from tunesmith.models.fresh import new_parameters, seeded
 from tunesmith.models.quantize import quantize_linear
 from tunesmith.models.quiet import quiet_libraries
+from tunesmith.models.shapes import shapes_suffice, with_real_weights
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe.schema import MethodSection
 
@@ -101,6 +102,8 @@ def add_adapter(model: Any, method: MethodSection, *, seed: int) -> nn.Module:
         revision=getattr(model, "_tunesmith_revision", None),
     )
     with quiet_libraries(), seeded(seed):
+        if shapes_suffice():
+            return with_real_weights(lambda: get_peft_model(model, config))
         return get_peft_model(model, config)  # type: ignore[no-any-return]
 
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """From a model's name to a checked :class:`ModelSource`.
 
-A name is tried in this order: an existing path (a run, a model, an adapter), ``scratch:ARCHITECTURE[-SIZE]``, a model
-that is registered with its weights (``tunesmith/tiny``), an id on the Hugging Face hub.
+A name is tried in this order: ``scratch:ARCHITECTURE[-SIZE]``, an existing path (a run, a model, an adapter), what a
+plugin opens (``NAME:ADDRESS``), a model that is registered with its weights (``tunesmith/tiny``), an id on the Hugging
+Face hub.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tunesmith.errors import ModelError, NotFoundError
+from tunesmith.models.addressed import open_address
 from tunesmith.models.check import check_adapter, check_model, read_json, refuse_pickle_file, weights_digest
 from tunesmith.models.source import BASE_FILE, ModelSource, ScratchOptions
 from tunesmith.plugin.specs import ModelSpec
@@ -65,6 +67,9 @@ def _find(section: ModelSection, registry: Registry, *, seed: int, above: tuple[
     path = Path(name).expanduser()
     if path.exists():
         return _from_path(path, section, registry, above)
+    opened = open_address(name, registry)
+    if opened is not None:
+        return _from_path(opened, section, registry, above)
     packaged = _packaged(name, registry)
     if packaged is not None:
         return _from_folder(packaged, section, registry, above)
@@ -244,13 +249,25 @@ def _packaged(name: str, registry: Registry) -> Path | None:
             expected="a model folder, a named model or a hub id",
             fix=f"to start from untrained weights: model: {_SCRATCH}{name}",
         )
+    if cast(ModelSpec, provided.spec).addressed:
+        raise ModelError(
+            f"{name} needs an address",
+            given=name,
+            expected=f"{name}:ADDRESS",
+            fix="write behind the colon what the plugin is to open",
+        )
     locate = cast("Callable[[], Path]", registry.load("model", name))
     return locate()
 
 
 def _names(registry: Registry, *, weights: bool) -> list[str]:
-    found = (provided for provided in registry.all("model") if cast(ModelSpec, provided.spec).weights is weights)
-    return sorted(provided.full_name if weights else provided.spec.name for provided in found)
+    """Of models with weights, or of architectures, as they are to be written."""
+    found = [(provided, cast(ModelSpec, provided.spec)) for provided in registry.all("model")]
+    return sorted(
+        (f"{provided.full_name}:ADDRESS" if spec.addressed else provided.full_name) if weights else spec.name
+        for provided, spec in found
+        if spec.weights is weights
+    )
 
 
 def _is_hub_id(name: str) -> bool:

@@ -20,6 +20,7 @@ from tunesmith.models.adapters import load_adapter
 from tunesmith.models.architectures import Head, model_class, read_config, scratch_config
 from tunesmith.models.fresh import seeded
 from tunesmith.models.quiet import quiet_libraries
+from tunesmith.models.shapes import shapes_suffice
 from tunesmith.models.source import ModelSource
 from tunesmith.models.tokenizers import load_tokenizer, train_tokenizer
 
@@ -113,6 +114,13 @@ def _pretrained(
     build: Any = model_class(config, head, name=source.name)
     if head == "sequence-classification" and getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = load_tokenizer(source).pad_token_id
+    if shapes_suffice():
+        with quiet_libraries():
+            model = build(config, **_without_pooler(build, head))
+        model.name_or_path = base_identity(source)
+        model._tunesmith_headless = head == "features"
+        model.eval()
+        return model
     remote = {"trust_remote_code": True} if source.trust_remote_code and hasattr(build, "_model_mapping") else {}
     try:
         with quiet_libraries(), seeded(seed):

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from tunesmith.models.source import BASE_FILE
 from tunesmith.runs import usual_permissions, writing
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
@@ -37,6 +38,7 @@ def save_model(
     tokenizer: PreTrainedTokenizerBase | None = None,
     *,
     dtype: Literal["fp32", "bf16", "fp16"] = "fp32",
+    state: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Save a model with its tokenizer as transformers and peft do: safetensors and JSON.
 
@@ -48,6 +50,7 @@ def save_model(
         folder: made if it is not there.
         tokenizer: its files are saved too.
         dtype: of the weights on disk.
+        state: written in the place of ``model.state_dict()``, with its names, where the model is in several parts.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -59,7 +62,8 @@ def save_model(
         draft.mkdir()
         try:
             with quiet_libraries():
-                (_write_adapter if is_adapted(model) else _write_model)(model, draft, dtype)
+                whole = _as_dtype(dict(model.state_dict() if state is None else state), dtype)
+                (_write_adapter if is_adapted(model) else _write_model)(model, draft, whole, dtype)
                 if tokenizer is not None:
                     tokenizer.save_pretrained(draft)
             usual_permissions(draft)
@@ -69,15 +73,14 @@ def save_model(
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_model(model: Any, draft: Path, dtype: str) -> None:
-    model.save_pretrained(draft, state_dict=_as_dtype(model.state_dict(), dtype))
+def _write_model(model: Any, draft: Path, state: dict[str, Any], dtype: str) -> None:
+    model.save_pretrained(draft, state_dict=state)
     if dtype != "fp32":
         _edit_json(draft / "config.json", dtype=_DTYPES[dtype])
 
 
-def _write_adapter(model: Any, draft: Path, dtype: str) -> None:
+def _write_adapter(model: Any, draft: Path, state: dict[str, Any], dtype: str) -> None:
     # Without save_embedding_layers=False, peft asks the hub whether the base model's vocabulary was another.
-    state = _as_dtype(model.state_dict(), dtype)
     model.save_pretrained(draft, state_dict=state, save_embedding_layers=False)
     (draft / "README.md").unlink(missing_ok=True)  # peft's empty model card; the run writes a full one
     file = draft / "adapter_config.json"

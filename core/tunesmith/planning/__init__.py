@@ -14,10 +14,18 @@ from tunesmith._lazy import lazy_names
 if TYPE_CHECKING:
     from tunesmith.planning.facts import Plan
     from tunesmith.planning.planner import plan
+    from tunesmith.planning.projection import Block, Growth, JobShape, Layout, Projection, Row, StepTime, Table
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Block", "Growth", "JobShape", "Layout", "Plan", "Projection", "Row", "StepTime", "Table", "plan"]
+
+_PROJECTION = "tunesmith.planning.projection"
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type checker
     __getattr__, __dir__ = lazy_names(
-        __name__, {"Plan": "tunesmith.planning.facts", "plan": "tunesmith.planning.planner"}
+        __name__,
+        {
+            "Plan": "tunesmith.planning.facts",
+            "plan": "tunesmith.planning.planner",
+            **{name: _PROJECTION for name in __all__ if name not in ("Plan", "plan")},
+        },
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
+from tunesmith.planning.projection import Projection
 from tunesmith.training.outlook import Outlook
 
 __all__ = [
@@ -216,6 +217,7 @@ class Plan:
         measurement: ``None`` where nothing was measured.
         time: ``None`` where nothing was measured.
         recipe: resolved: every value that was chosen is written out.
+        projection: what the job would need and cost elsewhere; ``None`` where nobody asked.
     """
 
     facts: Mapping[str, str]
@@ -234,6 +236,7 @@ class Plan:
     measurement: Measurement | None
     time: Time | None
     recipe: Mapping[str, Any]
+    projection: Projection | None = None
 
     @property
     def peak(self) -> int | None:
@@ -246,7 +249,9 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Memory and disk suffice, as far as they are known."""
+        """Memory and disk suffice, as far as they are known: where the job is to run."""
+        if self.projection is not None:
+            return self.projection.fits is not False
         room = None if self.outlook is None else self.outlook.room
         return self.disk.fits and (self.peak is None or room is None or self.peak <= room.total)
 

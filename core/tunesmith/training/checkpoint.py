@@ -14,6 +14,7 @@ import errno
 import os
 import re
 import shutil
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,9 +37,28 @@ from tunesmith.training.masters import MasterAdamW, full_precision
 from tunesmith.training.optimizer import optimizer_tensors, restore_optimizer
 from tunesmith.training.randomness import random_tensors, restore_random
 
-__all__ = ["Progress", "checkpoint_path", "load_checkpoint", "load_newest", "prune_checkpoints", "save_checkpoint"]
+__all__ = [
+    "OPTIMIZER",
+    "RANDOM",
+    "WEIGHTS",
+    "Progress",
+    "checkpoint_path",
+    "checkpoint_tensors",
+    "load_checkpoint",
+    "load_newest",
+    "load_tensors",
+    "moving_tensors",
+    "prune_checkpoints",
+    "refuse_damage",
+    "refuse_other_model",
+    "restore_progress",
+    "save_checkpoint",
+    "write_checkpoint",
+    "write_tensors",
+]
 
-_WEIGHTS, _OPTIMIZER, _RANDOM = "weights.safetensors", "optimizer.safetensors", "random.safetensors"
+WEIGHTS, OPTIMIZER, RANDOM = "weights.safetensors", "optimizer.safetensors", "random.safetensors"
+"""Files of a checkpoint; ``state.json`` is the fourth."""
 
 
 @dataclass(slots=True)
@@ -77,6 +97,32 @@ def save_checkpoint(
     Raises:
         OutputError: the disk is full or read-only. Earlier checkpoints are untouched.
     """
+
+    def fill(partial: Path) -> None:
+        for name, tensors in checkpoint_tensors(model, optimizer).items():
+            write_tensors(partial / name, tensors)
+
+    return write_checkpoint(folder, progress, fill, keep=keep)
+
+
+def checkpoint_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, dict[str, torch.Tensor]]:
+    """What a checkpoint holds, by file and name: not copies of the job's tensors, but these themselves."""
+    with full_precision(optimizer):
+        weights = moving_tensors(model)
+    random = random_tensors(next(model.parameters()).device)
+    return {WEIGHTS: weights, OPTIMIZER: optimizer_tensors(model, optimizer), RANDOM: random}
+
+
+def write_checkpoint(folder: Path, progress: Progress, fill: Callable[[Path], None], *, keep: int) -> Path:
+    """Write ``folder/step-NNNNNNNN`` and remove all but the newest ``keep`` checkpoints.
+
+    Args:
+        progress: as it was when the tensors were what ``fill`` writes.
+        fill: writes the three files of tensors into a folder, which is renamed when all is on the disk.
+
+    Raises:
+        OutputError: the disk is full or read-only. Earlier checkpoints are untouched.
+    """
     final = checkpoint_path(folder, progress.step)
     if final.exists():
         return final
@@ -88,11 +134,8 @@ def save_checkpoint(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
-            with full_precision(optimizer):
-                _write_tensors(partial / _WEIGHTS, _moving_tensors(model))
-            _write_tensors(partial / _OPTIMIZER, optimizer_tensors(model, optimizer))
-            _write_tensors(partial / _RANDOM, random_tensors(next(model.parameters()).device))
-            digests = {name: file_digest(partial / name) for name in (_WEIGHTS, _OPTIMIZER, _RANDOM)}
+            fill(partial)
+            digests = {name: file_digest(partial / name) for name in (WEIGHTS, OPTIMIZER, RANDOM)}
             (partial / STATE).write_text(state_text(asdict(progress), digests), encoding="utf-8")
             usual_permissions(partial)
             for path in partial.iterdir():
@@ -120,12 +163,13 @@ def prune_checkpoints(folder: Path, keep: int) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def load_newest(
-    folder: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Progress | None, tuple[str, ...]]:
+def load_newest(folder: Path, load: Callable[[Path], Progress]) -> tuple[Progress | None, tuple[str, ...]]:
     """Go back to the newest checkpoint whose every byte is as it was written.
 
     Damaged ones are renamed to ``damaged-step-…``, since their steps are done and saved again.
+
+    Args:
+        load: puts what is in the folder of a checkpoint in its place.
 
     Returns:
         How far the job was, or None where there is no checkpoint yet; and what people must know, as sentences.
@@ -137,7 +181,7 @@ def load_newest(
     for path in reversed(complete_checkpoints(folder)):
         damage = checkpoint_damage(path)
         if damage is None:
-            progress = _load(path, model, optimizer)
+            progress = load(path)
             break
         damaged[path] = damage
     else:
@@ -160,6 +204,16 @@ def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Opti
     Raises:
         RunError: a file is missing or damaged, or the checkpoint is of another model.
     """
+    refuse_damage(path)
+    return load_tensors(path, model, optimizer)
+
+
+def refuse_damage(path: Path) -> None:
+    """A checkpoint must be as it was written.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
     damage = checkpoint_damage(path)
     if damage is not None:
         raise RunError(
@@ -168,31 +222,52 @@ def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Opti
             expected="the files as written",
             fix="resume from another checkpoint of the run",
         )
-    return _load(path, model, optimizer)
 
 
-def _load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    weights = load_file(path / _WEIGHTS)
-    moving = _moving_tensors(model)
-    if weights.keys() != moving.keys():
-        odd = sorted(weights.keys() ^ moving.keys())
-        raise RunError(
-            f"the checkpoint {path} is of another model",
-            given=f"{len(weights)} tensors",
-            expected=f"{len(moving)} tensors; differing: {', '.join(odd[:3])}",
-            fix="resume with the recipe the run was started with",
-        )
+def load_tensors(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Every tensor of a checkpoint in its place, as a process that holds the whole model has them.
+
+    Raises:
+        RunError: it is of another model.
+    """
+    weights = load_file(path / WEIGHTS)
+    refuse_other_model(path, weights.keys(), model)
     with torch.no_grad(), full_precision(optimizer):
-        for name, tensor in _moving_tensors(model).items():
+        for name, tensor in moving_tensors(model).items():
             tensor.copy_(weights[name])
     if isinstance(optimizer, MasterAdamW):
         optimizer.round()
-    restore_optimizer(model, optimizer, load_file(path / _OPTIMIZER))
-    restore_random(load_file(path / _RANDOM))
+    restore_optimizer(model, optimizer, load_file(path / OPTIMIZER))
+    return restore_progress(path)
+
+
+def restore_progress(path: Path) -> Progress:
+    """Put random states back; gives how far the job was."""
+    restore_random(load_file(path / RANDOM))
     return Progress(**checkpoint_state(path)["progress"])
 
 
-def _moving_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+def refuse_other_model(path: Path, names: Collection[str], model: nn.Module) -> None:
+    """The weights of a checkpoint must be those that the model trains.
+
+    Args:
+        names: of the weights in it.
+
+    Raises:
+        RunError: it is of another model.
+    """
+    moving = moving_tensors(model)
+    if set(names) != moving.keys():
+        odd = sorted(set(names) ^ moving.keys())
+        raise RunError(
+            f"the checkpoint {path} is of another model",
+            given=f"{len(names)} tensors",
+            expected=f"{len(moving)} tensors; differing: {', '.join(odd[:3])}",
+            fix="resume with the recipe the run was started with",
+        )
+
+
+def moving_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     """Parameters that are trained, and buffers that are saved. Tied weights appear once (named_parameters)."""
     tensors = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
     saved = model.state_dict(keep_vars=True).keys()
@@ -200,7 +275,12 @@ def _moving_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """A file of tensors.
+
+    Raises:
+        OSError: the system's own, also where the library hides it in text.
+    """
     try:
         save_file({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, path)
     except SafetensorError as error:  # the library's word for a full disk, "… (os error 28)"

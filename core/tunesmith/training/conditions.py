@@ -124,8 +124,20 @@ def refuse_missing_plugins(run: Run, records: Iterable[PluginRecord]) -> None:
             f"the run needs the plugin {name!r}, which {reason}",
             given=str(run.path),
             expected=f"the plugin {name!r}, as the run was made with it: {made_with}",
-            fix=[f"tunesmith plugins add '{needed}'", "what the run has saved is whole, and stays"],
+            fix=[
+                f"tunesmith plugins add '{needed}'",
+                *_without(run, name),
+                "what the run has saved is whole, and stays",
+            ],
         )
+
+
+def _without(run: Run, plugin: str) -> list[str]:
+    """How the run goes on without a plugin, where it has nothing but its strategy of it."""
+    manifest = run.manifest
+    if manifest.get("only_strategy_of") != plugin or manifest.get("portable") is not True:
+        return []
+    return [f"or go on in one process: tunesmith train --resume {run.path} --strategy single"]
 
 
 def refuse_other_inputs(run: Run, now: Mapping[str, Any], *, doing: str) -> None:

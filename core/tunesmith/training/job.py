@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
 from tunesmith._plugins import authorize, get_host
+from tunesmith.data.cache import noting_entries
 from tunesmith.errors import OutputError, RunError, StoppedError
+from tunesmith.models.addressed import closing_addresses
 from tunesmith.plugin import Action, RunFinished, RunNote, RunStarted
 from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry, noting_use
 from tunesmith.runs import Run
-from tunesmith.training.checkpoint import Progress, checkpoint_path, load_newest, prune_checkpoints
+from tunesmith.training.checkpoint import Progress, checkpoint_path, prune_checkpoints
 from tunesmith.training.compiling import compiled
 from tunesmith.training.conditions import (
     changed_conditions,
@@ -32,6 +34,7 @@ from tunesmith.training.finish import finish
 from tunesmith.training.heap import kept_memory
 from tunesmith.training.keeper import Keeper
 from tunesmith.training.loop import Job, run_steps
+from tunesmith.training.moving import move_run
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith.training.outlook import look_ahead, memory_explained, refuse_too_large, settle_activations
 from tunesmith.training.prepare import Work, prepare
@@ -40,16 +43,19 @@ from tunesmith.training.resolve import refuse_changes
 from tunesmith.training.strategy import Strategy
 from tunesmith.training.telling import Observer, Teller
 from tunesmith.training.tracker import Trackers
+from tunesmith.training.vocabulary import has_occurring_rows
 
 __all__ = ["start", "train"]
 
 logger = logging.getLogger(__name__)
+_OF_STRATEGIES = ("strategy", "recipe_section")
 
 
 def train(
     recipe: Recipe | None = None,
     *,
     resume: str | Path | None = None,
+    strategy: str | None = None,
     observers: Sequence[Observer] = (),
     stop: Flag | None = None,
     force: bool = False,
@@ -63,6 +69,8 @@ def train(
         recipe: what to do. With ``resume`` it may be left out; given, it must agree with the run's own.
         resume: folder of a run that was interrupted or killed; goes on from its last checkpoint, and ends with
             the same weights, bit for bit, as if it had never stopped.
+        strategy: with ``resume``: where the run goes on, if not where it began: its ``train.strategy`` becomes this.
+            Both must compute what one process computes; the weights are then equal but for rounding.
         observers: called with every :class:`tunesmith.plugin.Event`, between steps.
         stop: set it (from a signal handler, another thread) to save a checkpoint and stop after the step.
         force: start although the job is estimated to need more memory than there is.
@@ -75,10 +83,10 @@ def train(
             ``TooLargeError`` before anything was written.
     """
     if resume is not None:
-        run, stored = _take_up(resume, recipe)
+        run, stored = _take_up(resume, recipe, strategy)
         return start(stored, run=run, observers=observers, stop=stop, force=force)
-    if recipe is None:
-        raise TypeError("train() needs a recipe, or resume=RUN")
+    if recipe is None or strategy is not None:
+        raise TypeError("train() needs a recipe, or resume=RUN; strategy=NAME goes with resume")
     if not isinstance(recipe, Recipe):
         raise TypeError(
             f"train() takes a Recipe, given {type(recipe).__name__}: "
@@ -112,19 +120,30 @@ def start(
     registry, earlier = get_registry(), run or like
     if earlier is not None:
         refuse_missing_plugins(earlier, get_host().records)
+    place = registry.load("strategy", recipe.train.strategy)
     with ExitStack() as stack:
         used = stack.enter_context(noting_use())
-        strategy: Strategy = registry.load("strategy", recipe.train.strategy)(recipe)  # type: ignore[operator]
+        kept = stack.enter_context(noting_entries())
+        stack.enter_context(closing_addresses())
+        strategy: Strategy = place(recipe)  # type: ignore[operator]
         for needed in (own_random_state(recipe.train.seed, strategy.device), kept_memory(), same_threads(earlier)):
             stack.enter_context(needed)
         with memory_explained():
-            work = prepare(recipe, strategy, registry)
+            moved = run is not None and run.manifest.get("moved") is True
+            work = prepare(recipe, strategy, registry, whole_vocabulary=moved)
             work, outlook = settle_activations(work, look_ahead(work))
         if outlook is not None:
             work = replace(work, facts={**work.facts, "memory": outlook.sentence})
             if not force:
                 refuse_too_large(outlook)
-        now = {**work.manifest(), "plugins": plugin_versions(used.values())}
+        home = registry.find("strategy", recipe.train.strategy)
+        plugins = plugin_versions({home.plugin: home, **used}.values())
+        # A run may leave the plugin of its strategy behind, where nothing else of it is used (`moving.py`).
+        # Settings in the recipe are no use of their own.
+        only = home.plugin if used.get(home.plugin, home).spec.kind in _OF_STRATEGIES else None
+        portable = strategy.portable and not has_occurring_rows(work.model)  # of which no other strategy knows
+        told = {"plugins": plugins, "portable": portable, "only_strategy_of": only}
+        now = {**work.manifest(), **told, "cache": sorted(kept)}
         if earlier is not None:
             refuse_other_inputs(earlier, now, doing="resumed" if earlier is run else "repeated")
         resumed = run is not None
@@ -146,7 +165,7 @@ def _authorized(recipe: Recipe, run: Run | None) -> dict[str, Any]:
     return {"allowed": {**earlier, **records}} if earlier or records else {}
 
 
-def _take_up(folder: str | Path, recipe: Recipe | None) -> tuple[Run, Recipe]:
+def _take_up(folder: str | Path, recipe: Recipe | None, strategy: str | None) -> tuple[Run, Recipe]:
     run = Run.open(folder)
     stored = run.recipe()
     with run.locked():
@@ -161,7 +180,7 @@ def _take_up(folder: str | Path, recipe: Recipe | None) -> tuple[Run, Recipe]:
             expected="a run that was interrupted, failed or killed",
             fix="start a new run with another output, e.g. --set train.epochs=… --set output=…",
         )
-    return run, stored
+    return run, stored if strategy is None else move_run(run, strategy, get_registry())
 
 
 def _other_conditions(run: Run, now: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,11 +199,15 @@ def _carry_out(
 ) -> None:
     """Train, from the start (``resumed`` is None) or from the newest whole checkpoint, and finish."""
     recipe, path = work.recipe, str(run.path)
+    work.begin()
     optimizer = make_optimizer(work.model, recipe.train)
+    checkpoints = work.strategy.checkpoints(
+        run.checkpoint_folder, work.model, optimizer, keep=recipe.train.keep_checkpoints
+    )
     seed_all(recipe.train.seed)  # whatever building drew, training starts from the seed
     progress, notes = Progress(), resumed or ()
     if resumed is not None:
-        found, damage = load_newest(run.checkpoint_folder, model=work.model, optimizer=optimizer)
+        found, damage = checkpoints.load()
         notes += damage
         progress = found or progress  # none: an earlier session died before its first checkpoint
         run.truncate_metrics(progress.logged)
@@ -193,7 +216,7 @@ def _carry_out(
     trackers = Trackers(recipe.trackers, get_registry())
     tell = Teller(run, observers, trackers, get_host(), log_every=recipe.train.log_every)
     job = Job(work, optimizer, progress)
-    keeper = Keeper(run, job, tell, stop)
+    keeper = Keeper(run, job, tell, stop, checkpoints)
     tell(
         RunStarted(
             run=path,
@@ -204,7 +227,7 @@ def _carry_out(
             unit="tokens" if work.task.default_rows_per_batch is None else "rows",
         )
     )
-    with _failure_told(tell, path, progress):
+    with closing(checkpoints), _failure_told(tell, path, progress):
         if progress.step:
             keeper.saved(checkpoint_path(run.checkpoint_folder, progress.step))
         for note in notes:
@@ -213,12 +236,14 @@ def _carry_out(
             for note in (*work.splits.notes, *work.task.notes, *work.strategy.notes(work.feed)):
                 tell(RunNote(run=path, message=note))
             keeper.before()
-        if not _take_steps(job, keeper, tell, path):
+        whole = _take_steps(job, keeper, tell, path)
+        keeper.written()
+        if not whole:
             run.update(status="interrupted", steps=progress.step)
             tell(RunFinished(run=path, status="interrupted", steps=progress.step, metrics={}, seconds=progress.seconds))
             raise StoppedError(
                 f"stopped at step {progress.step} of {work.feed.total_steps}; everything is saved",
-                fix=f"tunesmith train --resume {path}",
+                fix=work.strategy.resume_command(path),
             )
         keeper.settle()
         optimizer.state.clear()  # twice the weights' memory, which the saved model's copy is about to need

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 
-from tunesmith.evaluate import evaluate_items
 from tunesmith.models import save_model
 from tunesmith.plugin import CheckpointSaved, Evaluated, RunNote, StepDone
 from tunesmith.runs import Run
 from tunesmith.tasks.rendering import save_task
 from tunesmith.training.answering import Answering
-from tunesmith.training.checkpoint import save_checkpoint
+from tunesmith.training.checkpoints import Checkpoints
 from tunesmith.training.loop import Edges, Job, StepResult
 from tunesmith.training.masters import full_precision
+from tunesmith.training.measuring import measure_split
 from tunesmith.training.prepare import Work
 from tunesmith.training.resolve import deciding_metric
 from tunesmith.training.telling import Teller
@@ -32,6 +32,7 @@ class Keeper:
     job: Job
     tell: Teller
     stop: Flag
+    checkpoints: Checkpoints
     _answering: Answering | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +66,17 @@ class Keeper:
 
     def saved(self, checkpoint: Path) -> None:
         """Say that there is a checkpoint. Said again on resuming: who saved it may have died before saying so."""
-        self.tell(CheckpointSaved(run=str(self.run.path), step=self.job.progress.step, path=str(checkpoint)))
+        step = int(checkpoint.name.rpartition("-")[2])
+        self.tell(CheckpointSaved(run=str(self.run.path), step=step, path=str(checkpoint)))
+
+    def written(self) -> None:
+        """Wait for checkpoints that are still being written.
+
+        Raises:
+            OutputError: one cannot be.
+        """
+        for path in self.checkpoints.whole(wait=True):
+            self.saved(path)
 
     def settle(self) -> None:
         """The weights that become the model, where no evaluation chose them."""
@@ -76,19 +87,7 @@ class Keeper:
         return bool(self._work.items["validation"]) and self._work.recipe.evaluate.keep == "best"
 
     def _measure(self, split: str) -> dict[str, float]:
-        section = self._work.recipe.train
-        evaluation = evaluate_items(
-            self._work.model,
-            self._work.task,
-            self._work.items[split],
-            getattr(self._work.splits, split),
-            device=self._work.strategy.device,
-            precision=section.precision,
-            tokens_per_batch=section.tokens_per_batch,
-            rows_per_batch=section.rows_per_batch,
-            collate=self._work.collate,
-        )
-        return evaluation.metrics | self._answer(split)
+        return measure_split(self._work, split).metrics | self._answer(split)
 
     def _answer(self, split: str) -> dict[str, float]:
         """Figures of generated answers, where the recipe asks for them."""
@@ -122,6 +121,8 @@ class Keeper:
                 seconds=seconds,
             )
         )
+        for path in self.checkpoints.whole():
+            self.saved(path)
 
     def _evaluate(self) -> bool:
         """Measure the validation split; True when patience has run out."""
@@ -147,19 +148,18 @@ class Keeper:
         )
         return section.patience is not None and progress.stale >= section.patience
 
-    def _checkpoint(self) -> Path:
+    def _checkpoint(self) -> None:
         self.job.progress.logged = self.run.flush_metrics()
-        path = save_checkpoint(
-            self.run.checkpoint_folder,
-            model=self._work.model,
-            optimizer=self.job.optimizer,
-            progress=self.job.progress,
-            keep=self._work.recipe.train.keep_checkpoints,
-        )
-        self.saved(path)
-        return path
+        self.checkpoints.save(self.job.progress)
+        for path in self.checkpoints.whole():
+            self.saved(path)
 
     def _save_model(self) -> None:
         with full_precision(self.job.optimizer):
-            save_model(self._work.model, self.run.model_folder, getattr(self._work.task, "tokenizer", None))
+            save_model(
+                self._work.model,
+                self.run.model_folder,
+                getattr(self._work.task, "tokenizer", None),
+                state=self._work.strategy.whole_state(self._work.model),
+            )
         save_task(self._work.task, self.run.model_folder)

@@ -18,10 +18,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from torch import nn
 
 from tunesmith.errors import NonFiniteLossError
 from tunesmith.models.methods import training_mode
@@ -71,7 +69,7 @@ class Edges:
     """(result, learning rate, seconds) after every step."""
     evaluate: Callable[[], bool]
     """Evaluate; True when training should end early."""
-    checkpoint: Callable[[], Path]
+    checkpoint: Callable[[], None]
     stopped: Callable[[], bool]
     """True when somebody asked to stop."""
 
@@ -129,12 +127,12 @@ def take_step(job: Job, parts: Sequence[Batch], rate: float) -> StepResult:
     targets, tokens = work.strategy.total(torch.tensor(here, device=device)).unbind()
     loss = job.backward(parts, targets)
     moving = [parameter for parameter in work.model.parameters() if parameter.grad is not None]
-    norm = nn.utils.get_total_norm([parameter.grad for parameter in moving], foreach=True)  # type: ignore[misc]
+    norm = work.strategy.gradient_norm(moving)
     result = StepResult(work.strategy.total(loss).item(), norm.item(), int(tokens.item()))
     if not (math.isfinite(result.loss) and math.isfinite(result.grad_norm)):
         raise _not_finite(job, parts, result, rate)
     if result.grad_norm > section.max_grad_norm:
-        nn.utils.clip_grads_with_norm_(moving, section.max_grad_norm, norm, foreach=True)
+        work.strategy.clip(moving, section.max_grad_norm, norm)
     for group in job.optimizer.param_groups:
         group["lr"] = rate
     job.optimizer.step()

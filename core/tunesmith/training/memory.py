@@ -34,7 +34,18 @@ from tunesmith.tasks.encoded import item_lengths
 from tunesmith.training.activations import computing_layers_with
 from tunesmith.training.prepare import Work
 
-__all__ = ["Footprint", "Memory", "costliest_part", "estimate_memory", "footprint_of", "moving_bytes", "undisturbed"]
+__all__ = [
+    "Footprint",
+    "Memory",
+    "costliest_part",
+    "estimate_memory",
+    "fit_growth",
+    "footprint_of",
+    "growth_terms",
+    "moving_bytes",
+    "probes",
+    "undisturbed",
+]
 
 FIXED = 60_000_000
 """Bytes that the first step of a process takes once on a processor: buffers of the math libraries, threads."""
@@ -99,7 +110,7 @@ class Footprint:
 
     def __call__(self, rows: int, length: int, places: int) -> tuple[int, int]:
         """Kept bytes, and bytes of the largest tensor, for a batch."""
-        shape = _shape(rows, length, places)
+        shape = growth_terms(rows, length, places)
         return int(self.kept @ shape), int(self.largest @ shape)
 
 
@@ -146,14 +157,14 @@ def footprint_of(work: Work) -> Footprint:
     items = work.items["train"]
     seen: dict[tuple[int, int, int], tuple[int, int]] = {}
     with undisturbed(work):
-        for places in _probes(items):
+        for places in probes(items):
             chosen = [items[place] for place in places]
             shape = len(chosen), max(one.length for one in chosen), sum(one.targets for one in chosen)
             if shape not in seen:
                 seen[shape] = _kept(work, chosen)
-    shapes = [_shape(*shape) for shape in seen]
+    shapes = [growth_terms(*shape) for shape in seen]
     kept, largest = zip(*seen.values(), strict=True)
-    return Footprint(_fit(shapes, kept), _fit(shapes, largest))
+    return Footprint(fit_growth(shapes, kept), fit_growth(shapes, largest))
 
 
 def costliest_part(work: Work, footprint: Footprint, parts: int) -> tuple[int, int, int]:
@@ -175,11 +186,11 @@ def costliest_part(work: Work, footprint: Footprint, parts: int) -> tuple[int, i
     return max(map(shape, cut), key=lambda found: footprint(*found)[0])
 
 
-def _shape(rows: int, length: int, places: int) -> NDArray[np.float64]:
+def growth_terms(rows: int, length: int, places: int) -> NDArray[np.float64]:
     return np.asarray([1, rows * length, rows * length * length, places], dtype=np.float64)
 
 
-def _fit(shapes: Sequence[NDArray[np.float64]], sizes: Sequence[int]) -> NDArray[np.float64]:
+def fit_growth(shapes: Sequence[NDArray[np.float64]], sizes: Sequence[int]) -> NDArray[np.float64]:
     """Coefficients that give the sizes, none below 0; of shapes that cannot be told apart, the smallest ones."""
     table, wanted = np.asarray(shapes), np.asarray(sizes, dtype=np.float64)
     scale = table.max(axis=0)
@@ -193,7 +204,7 @@ def _fit(shapes: Sequence[NDArray[np.float64]], sizes: Sequence[int]) -> NDArray
         active[found.argmin()] = False
 
 
-def _probes(items: Sequence[Encoded]) -> list[list[int]]:
+def probes(items: Sequence[Encoded]) -> list[list[int]]:
     """Rows to look at: two lengths, one row and two, few and many places with a loss."""
     lengths = item_lengths(items)
     order = np.argsort(lengths, kind="stable")
@@ -220,7 +231,7 @@ def _kept(work: Work, items: Sequence[Encoded]) -> tuple[int, int]:
     is computed anew, what the largest of them keeps.
     """
     device = work.strategy.device
-    own = {one.untyped_storage().data_ptr() for one in (*work.model.parameters(), *work.model.buffers())}
+    own = {_place(one.untyped_storage()) for one in (*work.model.parameters(), *work.model.buffers())}
     outside, layers = _Seen(own), list[_Seen]()
 
     def layer(function: Any, *args: Any) -> Any:
@@ -254,13 +265,19 @@ class _Seen:
 
     def keep(self, tensor: torch.Tensor) -> None:
         memory = tensor.untyped_storage()
-        if memory.data_ptr() not in self._own:
-            self.found[memory.data_ptr()] = memory
+        place = _place(memory)
+        if place not in self._own:
+            self.found[place] = memory
 
     def bytes_beside(self, other: _Seen | None) -> int:
         """Of all that is not seen in the other place too."""
         counted = {} if other is None else other.found
         return sum(memory.nbytes() for address, memory in self.found.items() if address not in counted)
+
+
+def _place(memory: torch.UntypedStorage) -> int:
+    """Where it is: its address, or that of its description, where it has no memory (planned in outline)."""
+    return int(memory._cdata) if memory.device.type == "meta" else memory.data_ptr()
 
 
 def _never(_: object) -> torch.Tensor:

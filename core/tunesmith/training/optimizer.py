@@ -26,9 +26,12 @@ def make_optimizer(model: nn.Module, section: TrainSection) -> torch.optim.AdamW
     the optimizer keeps them in fp32 (``masters.py``).
     """
     moving = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # A fused step takes tensors of one kind: those that are in parts on several processes are a group of their own.
+    kinds = list(dict.fromkeys(type(parameter.data) for parameter in moving)) or [torch.Tensor]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in moving if p.ndim >= 2], "weight_decay": section.weight_decay},
-        {"params": [p for p in moving if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in moving if type(p.data) is kind and (p.ndim >= 2) is decays], "weight_decay": decay}
+        for kind in kinds
+        for decays, decay in ((True, section.weight_decay), (False, 0.0))
     ]
     options: dict[str, Any] = {
         "lr": 0.0,  # set at every step from the schedule

@@ -85,6 +85,11 @@ class Work:
         """The training items as the 0-based epoch sees them."""
         return self.items["train"] if self.augmentation is None else self.augmentation.epoch(epoch)
 
+    def begin(self) -> None:
+        """Nothing is left to prepare: let the strategy do what it does before there is an optimizer."""
+        train = self.items["train"]
+        self.strategy.begin(self.model, self.recipe, lambda: self.collate([train[0]]))
+
     def manifest(self) -> dict[str, Any]:
         """What the run's manifest says about it."""
         moving, every = self.counts
@@ -111,8 +116,12 @@ class Work:
         }
 
 
-def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
+def prepare(recipe: Recipe, strategy: Strategy, registry: Registry, *, whole_vocabulary: bool = False) -> Work:
     """Read, check, build and encode. Writes nothing but what the cache keeps.
+
+    Args:
+        whole_vocabulary: train the vectors of all tokens, as a strategy of several processes does: a run that was begun
+            with one has checkpoints of them.
 
     Raises:
         TunesmithError: whatever is wrong with names, rows, model or settings.
@@ -143,7 +152,7 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
     augmentation = Augmentation.of(recipe, task, splits.train, items["train"], registry)
     plain = augmentation is None and type(strategy) is Single  # only then every epoch sees the same items
     vocabulary = None
-    if recipe.method.name == "full" and plain:
+    if recipe.method.name == "full" and plain and not whole_vocabulary:
         vocabulary = train_occurring_rows(model, items["train"], task.token_feature)
     checkpointed = checkpoint_activations(recipe, model)
     precision = choose_precision(recipe.train.precision, model, strategy.device)
@@ -154,8 +163,9 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry) -> Work:
         use_cheap_dropout(model, strategy.device)
         attention = fit_attention(model, items["train"], lengths, strategy.device, task)
         kernels = use_liger(model, strategy.device)
-    task.before_training(model, items, device=strategy.device, precision=precision.name)
-    rehearse_objective(task, model, items["train"], device=strategy.device, precision=precision.name)
+    place = _where(model, strategy)
+    task.before_training(model, items, device=place, precision=precision.name)
+    rehearse_objective(task, model, items["train"], device=place, precision=precision.name)
     frozen = None
     if recipe.method.name == "head" and plain:
         # Test rows that are looked at only in the end go through the saved model, whole.
@@ -214,6 +224,12 @@ def _minimized(task: Task[Any, Any]) -> dict[str, str]:
 def _frozen(recipe: Recipe, model: nn.Module) -> str:
     counts = frozen_counts(model, recipe.method.freeze)
     return "".join(f"; {pattern}: {count:,} stay" for pattern, count in counts.items())
+
+
+def _where(model: nn.Module, strategy: Strategy) -> torch.device:
+    """Where the model is now: one that will be divided is not on the strategy's device before."""
+    now = next(model.parameters()).device
+    return strategy.device if now.type == strategy.device.type else now
 
 
 def _place(device: torch.device) -> str:

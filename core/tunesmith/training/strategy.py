@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from tunesmith.machine.precision import autocast
 from tunesmith.recipe import Recipe
 from tunesmith.tasks.base import Batch, Task
 from tunesmith.tasks.coupled import CoupledTask
+from tunesmith.training.checkpoints import Checkpoints
 from tunesmith.training.coupled import coupled_backward
 from tunesmith.training.feed import Feed, feed_of
 
@@ -31,10 +33,19 @@ class Strategy(Protocol):
     Attributes:
         device: where this process computes.
         is_main: this process writes the run folder.
+        divides: held-out rows are to go through :meth:`divide`.
+        portable: what it computes is what one process computes, but for rounding: a job that was begun here may go on
+            with another strategy that says so too.
     """
 
     device: torch.device
     is_main: bool
+
+    @property
+    def divides(self) -> bool: ...
+
+    @property
+    def portable(self) -> bool: ...
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Put the model in place; what comes back is what the loop calls.
@@ -87,8 +98,51 @@ class Strategy(Protocol):
         """
         ...
 
+    def begin(self, model: nn.Module, recipe: Recipe, sample: Callable[[], Batch]) -> None:
+        """The job is prepared, and its optimizer about to be made. Whoever divides the weights among processes does so
+        here, in place: everything before has seen the whole model.
+
+        Args:
+            model: what ``prepare`` gave, with the weights that train marked so.
+            recipe: resolved: no value is left to choose.
+            sample: makes a batch of one training item, on the processor.
+        """
+        ...
+
+    def gradient_norm(self, moving: Sequence[nn.Parameter]) -> torch.Tensor:
+        """The norm of the whole step's gradient: a float scalar. Every parameter of ``moving`` has a ``grad``."""
+        ...
+
+    def clip(self, moving: Sequence[nn.Parameter], limit: float, norm: torch.Tensor) -> None:
+        """Shorten a gradient of ``norm`` to the norm ``limit``."""
+        ...
+
+    def divide(
+        self, split: str, batches: Sequence[NDArray[np.int64]], compute: Callable[[NDArray[np.int64]], Sequence[Any]]
+    ) -> Sequence[Sequence[Any]]:
+        """What the model says of the batches of a split, in their order: ``compute(batch)`` of every one, wherever that
+        is done. Only the main process needs the answers of all.
+        """
+        ...
+
+    def whole_state(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
+        """The model's ``state_dict`` with every tensor whole, to be saved. Tensors that were one, as tied weights, are
+        one here too.
+        """
+        ...
+
+    def checkpoints(
+        self, folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: int
+    ) -> Checkpoints:
+        """What writes and reads the job's checkpoints."""
+        ...
+
     def notes(self, feed: Feed) -> Sequence[str]:
         """What people must know of a job that runs this way: sentences without a full stop, for report and card."""
+        ...
+
+    def resume_command(self, run: str) -> str:
+        """What people type to go on with a run that was stopped."""
         ...
 
 
@@ -96,6 +150,14 @@ class Single:
     """One process on one device."""
 
     is_main = True
+    divides: bool = False
+
+    portable = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A subclass may compute something else: unless it says that it does not, its jobs stay with it."""
+        super().__init_subclass__(**options)
+        cls.portable = cls.__dict__.get("portable", False)
 
     def __init__(self, recipe: Recipe) -> None:
         self.device = choose_device(recipe.train.device)
@@ -134,8 +196,34 @@ class Single:
             loss += share.detach()
         return loss
 
+    def begin(self, model: nn.Module, recipe: Recipe, sample: Callable[[], Batch]) -> None:
+        return
+
+    def gradient_norm(self, moving: Sequence[nn.Parameter]) -> torch.Tensor:
+        gradients = [parameter.grad for parameter in moving]
+        return nn.utils.get_total_norm(gradients, foreach=True)  # type: ignore[arg-type]
+
+    def clip(self, moving: Sequence[nn.Parameter], limit: float, norm: torch.Tensor) -> None:
+        nn.utils.clip_grads_with_norm_(moving, limit, norm, foreach=True)
+
+    def divide(
+        self, split: str, batches: Sequence[NDArray[np.int64]], compute: Callable[[NDArray[np.int64]], Sequence[Any]]
+    ) -> Sequence[Sequence[Any]]:
+        return [compute(batch) for batch in batches]
+
+    def whole_state(self, model: nn.Module) -> Mapping[str, torch.Tensor]:
+        return model.state_dict()
+
+    def checkpoints(
+        self, folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: int
+    ) -> Checkpoints:
+        return Checkpoints(folder, model, optimizer, keep)
+
     def notes(self, feed: Feed) -> Sequence[str]:
         return ()
+
+    def resume_command(self, run: str) -> str:
+        return f"tunesmith train --resume {run}"
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from tunesmith.tasks.base import Encoded
 
-__all__ = ["OccurringRows", "train_occurring_rows"]
+__all__ = ["OccurringRows", "has_occurring_rows", "train_occurring_rows"]
 
 WORTH_IT = 2**20
 """Numbers in the vectors that do not occur: with fewer there is nothing to gain."""
@@ -112,6 +112,11 @@ def train_occurring_rows(model: nn.Module, items: Sequence[Encoded], feature: st
     tokens = torch.from_numpy(np.flatnonzero(occurs)).to(embedding.weight.device)
     model.set_input_embeddings(OccurringRows(embedding, tokens).train(embedding.training))  # type: ignore[operator]
     return f"{used:,} of {embedding.num_embeddings:,} tokens occur; the vectors of the others stay as they are"
+
+
+def has_occurring_rows(model: nn.Module) -> bool:
+    """Whether checkpoints of the model hold the vectors of some tokens alone."""
+    return any(isinstance(module, OccurringRows) for module in model.modules())
 
 
 def _shared(model: nn.Module, embedding: nn.Embedding) -> bool:

@@ -13,6 +13,7 @@ import torch
 from tunesmith.engine.batching import Batching, BatchingEngine
 from tunesmith.engine.protocol import EngineStats
 from tunesmith.engine.rendering import Rendering
+from tunesmith.engine.scheduling import Scheduler
 from tunesmith.engine.slots import LEAST_SHARED, Slots
 from tunesmith.engine.writing import Limits
 from tunesmith_llama_cpp.decoder import LlamaDecoder
@@ -41,13 +42,22 @@ class LlamaCppEngine(BatchingEngine):
         name: of the model, as clients ask for it. Default: the folder's or the file's name.
         slots: answers under way at once; fewer where the memory does not hold so many.
         waiting: requests in the queue at most.
+        scheduler: in which order they are computed.
 
     Raises:
         ModelError: llama-cpp-python is not installed, or the file cannot be used.
         TooLargeError: the memory does not hold a single answer.
     """
 
-    def __init__(self, address: str, *, name: str | None = None, slots: int = 8, waiting: int = 128) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        name: str | None = None,
+        slots: int = 8,
+        waiting: int = 128,
+        scheduler: Scheduler | None = None,
+    ) -> None:
         llama, place = library(), find(address)
         with ExitStack() as undo:
             model = GgufModel(llama, place.file)
@@ -71,7 +81,13 @@ class LlamaCppEngine(BatchingEngine):
                 task=place.task or ("causal-lm" if model.template is None else "chat"),
                 context=context,
                 weights=model.weights,
-                limits=Limits(slots=self._decoder.slots, context=None, waiting=waiting, prompt_tokens=_PROMPT_TOKENS),
+                limits=Limits(
+                    slots=self._decoder.slots,
+                    context=None,
+                    waiting=waiting,
+                    prompt_tokens=_PROMPT_TOKENS,
+                    scheduler=scheduler or Scheduler(),
+                ),
             )
             self._grammars = GgufGrammars(tokenizer, len(tokenizer), words.stop_tokens())
             self._spell = tokenizer.bytes_of

@@ -17,6 +17,7 @@ from tunesmith.data.cache import (
     entry_facts,
     find_entry,
     making_entry,
+    noting_entries,
     publish,
 )
 from tunesmith.runs.lock import hold
@@ -133,3 +134,15 @@ def test_clearing_leaves_what_is_being_made_and_what_is_young(root):
         assert [entry.key for entry in clear_cache()] == ["cd" * 32]
     assert [entry.key for entry in clear_cache()] == [KEY]
     assert cache_entries() == []
+
+
+def test_what_is_taken_out_and_put_in_is_noted_and_can_be_cleared_by_its_name(root):
+    make()
+    with noting_entries() as noted:
+        assert find_entry("items", KEY) is not None
+        assert find_entry("items", "ef" * 32) is None
+        make(key="cd" * 32)
+    make(key="12" * 32)
+    assert noted == {f"items/{KEY}", f"items/{'cd' * 32}"}
+    assert {entry.key for entry in clear_cache(only=noted)} == {KEY, "cd" * 32}
+    assert [entry.key for entry in cache_entries()] == ["12" * 32]

@@ -9,6 +9,7 @@ import gzip
 import pytest
 
 from tunesmith._plugins import Provided
+from tunesmith.data import cache
 from tunesmith.data.rows import Origin, Row
 from tunesmith.data.sources import find_sources, read_rows
 from tunesmith.errors import DataError, NotFoundError
@@ -160,6 +161,24 @@ def test_a_reader_of_folders_is_handed_the_folder_when_it_is_asked_for(write, se
     assert _names(find_sources(["news"], section(format="news"), extended)) == [("news", "extra/news")]
     assert "not a folder of images, nor of data files" in _error(["news"], section(), extended)
     assert "not a folder of images, nor of data files" in _error(["news"], section(format="csv"), registry)
+
+
+def test_a_private_reader_has_the_process_keep_nothing(write, section, registry, tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNESMITH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_keeps", True)
+    with cache.making_entry("rows", "0a") as folder:
+        cache.publish(folder, {})
+    write("a.csv", "text\nfirst\n")
+    write("a.secret", "x")
+    private = ReaderSpec(name="secret", summary="Secret", target="m:f", suffixes=(".secret",), private=True)
+    extended = _Extended(registry, "reader", [private], {})
+    find_sources(["a.csv"], section(), extended)
+    assert cache.find_entry("rows", "0a") is not None
+    find_sources(["a.secret"], section(), extended)
+    assert cache.find_entry("rows", "0a") is None
+    with cache.making_entry("rows", "0b") as folder:
+        assert folder is None
+    assert cache.cache_folder("compiled") is not None  # code holds nothing of rows
 
 
 def test_data_sets_of_plugins(section, registry):

@@ -16,7 +16,8 @@ from torch import nn
 
 from tunesmith.errors import OutputError, RunError
 from tunesmith.recipe.schema import TrainSection
-from tunesmith.training.checkpoint import Progress, load_checkpoint, load_newest, save_checkpoint
+from tunesmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tunesmith.training.checkpoints import Checkpoints
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith.training.randomness import own_random_state
 
@@ -51,6 +52,10 @@ def save(folder, model, optimizer, progress, keep=2):
     return save_checkpoint(folder, model=model, optimizer=optimizer, progress=progress, keep=keep)
 
 
+def load_newest(folder, model, optimizer):
+    return Checkpoints(folder, model, optimizer, keep=2).load()
+
+
 def test_going_on_is_equal_bit_for_bit(tmp_path):
     model, optimizer, progress = trained(5)
     path = save(tmp_path, model, optimizer, progress)
@@ -71,7 +76,7 @@ def test_only_the_newest_are_kept_and_partial_ones_are_not_seen(tmp_path):
         progress.step += 1
     for leftover in (".step-00000099.partial", ".step-00000002.old"):
         (tmp_path / leftover).mkdir()
-    assert load_newest(tmp_path, model=model, optimizer=optimizer) == (Progress(step=4), ())
+    assert load_newest(tmp_path, model, optimizer) == (Progress(step=4), ())
     assert sorted(path.name for path in tmp_path.glob("step-*")) == ["step-00000003", "step-00000004"]
     save(tmp_path, model, optimizer, progress)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000004", "step-00000005"], "leftovers are gone"
@@ -79,7 +84,7 @@ def test_only_the_newest_are_kept_and_partial_ones_are_not_seen(tmp_path):
 
 def test_no_checkpoint_yet(tmp_path):
     model, optimizer, _ = trained(0)
-    assert load_newest(tmp_path / "none", model=model, optimizer=optimizer) == (None, ())
+    assert load_newest(tmp_path / "none", model, optimizer) == (None, ())
 
 
 def test_what_numpy_and_python_draw_goes_on_as_well(tmp_path):
@@ -140,7 +145,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_taken(tmp_pa
     with pytest.raises(RunError, match=rf"is damaged[\s\S]*{re.escape(name)}.*{words}"):
         load_checkpoint(path, model=model, optimizer=optimizer)
 
-    progress, notes = load_newest(tmp_path, model=model, optimizer=optimizer)
+    progress, notes = load_newest(tmp_path, model, optimizer)
     assert progress.step == 1
     (note,) = notes
     assert re.search(rf"step-00000002 is damaged \({re.escape(name)}.*{words}", note)
@@ -149,7 +154,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_taken(tmp_pa
     again = save(tmp_path, model, optimizer, progress)
     assert load_checkpoint(again, model=model, optimizer=optimizer).step == 2, "it is written anew"
     hurt(again / name)
-    load_newest(tmp_path, model=model, optimizer=optimizer)
+    load_newest(tmp_path, model, optimizer)
     assert (tmp_path / "damaged-step-00000002-2").is_dir()
 
 
@@ -158,7 +163,7 @@ def test_no_whole_checkpoint_is_an_error_and_changes_nothing(tmp_path):
     for name in ("step-00000001", "step-00000002"):
         flip(tmp_path / name / "weights.safetensors")
     with pytest.raises(RunError, match=r"no checkpoint in .* is whole") as caught:
-        load_newest(tmp_path, model=model, optimizer=optimizer)
+        load_newest(tmp_path, model, optimizer)
     assert "step-00000001: weights.safetensors has changed" in str(caught.value)
     assert f"or delete {tmp_path}: the run then starts again at its first step" in str(caught.value)
     assert path.is_dir()
@@ -196,7 +201,7 @@ def test_a_write_that_fails_anywhere_leaves_the_previous_checkpoint_whole(tmp_pa
             save(tmp_path, model, optimizer, Progress(step=3))
     if nth <= 6:  # up to the rename
         assert sorted(file.name for file in tmp_path.iterdir()) == before
-    progress, notes = load_newest(tmp_path, model=model, optimizer=optimizer)
+    progress, notes = load_newest(tmp_path, model, optimizer)
     assert progress.step == (2 if nth <= 6 else 3)
     assert notes == ()
 

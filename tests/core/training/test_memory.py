@@ -138,8 +138,8 @@ coefficient = st.floats(0, 1e6)
 @given(st.tuples(coefficient, coefficient, coefficient, coefficient))
 @settings(max_examples=50, deadline=None)
 def test_a_polynomial_is_found_again(wanted):
-    shapes = [memory._shape(*shape) for shape in [(1, 8, 1), (2, 9, 5), (1, 32, 30), (1, 33, 2), (2, 33, 32)]]
-    fitted = memory._fit(shapes, [float(shape @ np.asarray(wanted)) for shape in shapes])
+    shapes = [memory.growth_terms(*shape) for shape in [(1, 8, 1), (2, 9, 5), (1, 32, 30), (1, 33, 2), (2, 33, 32)]]
+    fitted = memory.fit_growth(shapes, [float(shape @ np.asarray(wanted)) for shape in shapes])
     assert (fitted >= 0).all()
-    for shape in (memory._shape(16, 40, 100), memory._shape(2, 300, 10)):
+    for shape in (memory.growth_terms(16, 40, 100), memory.growth_terms(2, 300, 10)):
         assert shape @ fitted == pytest.approx(shape @ np.asarray(wanted), rel=0.02, abs=1)

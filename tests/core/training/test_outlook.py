@@ -145,7 +145,7 @@ def test_memory_that_runs_out_in_a_step(recipe, tmp_path, monkeypatch, failure):
 
 
 def test_memory_that_runs_out_before_there_is_a_run(recipe, tmp_path, monkeypatch):
-    def prepare(*_):
+    def prepare(*_, **__):
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     monkeypatch.setattr(job, "prepare", prepare)

@@ -165,6 +165,9 @@ class Noisy(Single):
     def notes(self, feed: Feed) -> Sequence[str]:
         return [f"half of the batches: {feed.total_steps} steps"]
 
+    def resume_command(self, run: str) -> str:
+        return f"demo go-on {run}"
+
 
 class Tagged(TextClassification):
     """Reads the plugin's settings."""
@@ -451,6 +454,20 @@ def test_a_strategy_draws_the_batches_and_makes_the_gradient(plugins: Any, place
     other = next(record for record in tunesmith.train(plain).metrics() if record["kind"] == "step")
     assert steps[0]["loss"] == other["loss"]
     assert steps[0]["grad_norm"] == pytest.approx(2 * other["grad_norm"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "command"), [("noisy", "demo go-on {}"), ("single", "tunesmith train --resume {}")]
+)
+def test_a_strategy_says_how_a_job_that_was_stopped_goes_on(
+    plugins: Any, place: Path, tmp_path: Path, strategy: str, command: str
+) -> None:
+    plugins()
+    flag = threading.Event()
+    flag.set()
+    with pytest.raises(StoppedError) as caught:
+        tunesmith.train(recipe(place, tmp_path / "run", train={"strategy": strategy}), stop=flag)
+    assert caught.value.fix == (command.format(tmp_path / "run"),)
 
 
 # ---- runs and the plugins they were made with ------------------------------------------------------------------------

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tunesmith.licensing.contents.pool import Lease, Pool, parse_lease, parse_pool
     from tunesmith.licensing.contents.revocations import Revocation, Revocations, Revoked, parse_revocations
     from tunesmith.licensing.contents.terms import ENVIRONMENTS, Environment
-    from tunesmith.licensing.contents.usage import UsageReport, Used, parse_usage_report, read_usage_report
+    from tunesmith.licensing.contents.usage import Metered, UsageReport, Used, parse_usage_report, read_usage_report
 
 __all__ = [
     "BINDINGS",
@@ -48,6 +48,7 @@ __all__ = [
     "Lease",
     "License",
     "Licensee",
+    "Metered",
     "Pool",
     "Revocation",
     "Revocations",
@@ -80,7 +81,7 @@ _MODULES = {
     "pool": ("Lease", "Pool", "parse_lease", "parse_pool"),
     "revocations": ("Revocation", "Revocations", "Revoked", "parse_revocations"),
     "terms": ("ENVIRONMENTS", "Environment"),
-    "usage": ("UsageReport", "Used", "parse_usage_report", "read_usage_report"),
+    "usage": ("Metered", "UsageReport", "Used", "parse_usage_report", "read_usage_report"),
 }
 __getattr__, __dir__ = lazy_names(
     __name__, {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from tunesmith.licensing.contents.parts import LIMIT, begin, identifier, in_order, point, written
 from tunesmith.licensing.envelope import read_envelope, verify
@@ -14,7 +15,19 @@ from tunesmith.licensing.fields import integer, items, members, text
 from tunesmith.licensing.keys import PublicKey
 from tunesmith.licensing.reasons import refusal
 
-__all__ = ["UsageReport", "Used", "parse_usage_report", "read_usage_report"]
+__all__ = ["Metered", "UsageReport", "Used", "parse_usage_report", "read_usage_report"]
+
+_COUNTS: Final = (
+    "requests",
+    "refused",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "runs",
+    "steps",
+    "seconds",
+)
+_MOST: Final = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +48,33 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metered:
+    """What one tenant has used.
+
+    Attributes:
+        tenant: its name, as those who ask know it; empty: of nobody in particular.
+        requests: that were answered.
+        refused: that ended with an error.
+        prompt_tokens: read for them.
+        cached_tokens: of these, found in a cache.
+        completion_tokens: made for them.
+        runs: jobs that ended.
+        steps: of these jobs.
+        seconds: that they took.
+    """
+
+    tenant: str = ""
+    requests: int = 0
+    refused: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    runs: int = 0
+    steps: int = 0
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
     """Use of an installation between two points in time.
 
@@ -45,6 +85,7 @@ class UsageReport:
         used: in the order of feature and license.
         journal_entries, journal_head: length and last hash of the journal that it was counted from, so that two
             reports can be seen to be of one journal.
+        metered: by tenant, in the order of their names; empty where nobody counts that.
     """
 
     product: str
@@ -56,6 +97,7 @@ class UsageReport:
     used: tuple[Used, ...]
     journal_entries: int
     journal_head: str
+    metered: tuple[Metered, ...] = ()
 
     def payload(self) -> bytes:
         """The payload to sign with the key's private half; what :func:`parse_usage_report` reads."""
@@ -74,6 +116,7 @@ class UsageReport:
                 "made_at": self.made_at,
                 "used": used,
                 "journal": {"entries": self.journal_entries, "head": self.journal_head},
+                "metered": [_plain(one) for one in self.metered] or None,
             }
         )
 
@@ -85,7 +128,7 @@ def parse_usage_report(payload: bytes) -> UsageReport:
         SignedDocumentError: it has another field, type or value than the format has.
     """
     fields = ("product", "install_id", "key", "since", "until", "made_at", "used", "journal")
-    value = begin(payload, "the report", required=fields)
+    value = begin(payload, "the report", required=fields, optional=("metered",))
     if type(value["key"]) is not str:
         raise refusal("type", "the key of the report has the wrong type", expected="base64 text")
     journal = members(value["journal"], "the journal of the report", required=("entries", "head"))
@@ -99,6 +142,9 @@ def parse_usage_report(payload: bytes) -> UsageReport:
         used=tuple(_used(item) for item in items(value["used"], "the use", least=0, most=10_000)),
         journal_entries=integer(journal["entries"], "the journal's entries", least=0, most=2**53 - 1),
         journal_head=text(journal["head"], "the journal's last hash", longest=64),
+        metered=tuple(
+            _metered(item) for item in items(value.get("metered", []), "what is metered", least=0, most=10_000)
+        ),
     )
     in_order("the report", since=found.since, until=found.until)
     return found
@@ -113,6 +159,19 @@ def read_usage_report(envelope: bytes) -> UsageReport:
     report = parse_usage_report(read_envelope(envelope).payload)
     verify(envelope, "usage-report", [report.key])
     return report
+
+
+def _plain(one: Metered) -> dict[str, object]:
+    counts = {name: getattr(one, name) for name in _COUNTS}
+    return {"tenant": one.tenant, **counts} if one.tenant else counts
+
+
+def _metered(value: object) -> Metered:
+    found = members(value, "what a tenant used", required=_COUNTS, optional=("tenant",))
+    return Metered(
+        tenant=text(found["tenant"], "the tenant") if "tenant" in found else "",
+        **{name: integer(found[name], f"{name} of a tenant", least=0, most=_MOST) for name in _COUNTS},
+    )
 
 
 def _used(value: object) -> Used:

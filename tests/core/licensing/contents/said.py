@@ -20,6 +20,7 @@ from tunesmith.licensing.contents import (
     Lease,
     License,
     Licensee,
+    Metered,
     Pool,
     Revocation,
     Revocations,
@@ -213,6 +214,8 @@ def reports(draw):
         jobs=st.integers(0, LARGEST),
         most=st.dictionaries(names, st.integers(0, LIMIT), max_size=4),
     )
+    counts = ["requests", "refused", "prompt_tokens", "cached_tokens", "completion_tokens", "runs", "steps", "seconds"]
+    metered = st.builds(Metered, tenant=texts | st.just(""), **{name: st.integers(0, LARGEST) for name in counts})
     return draw(
         st.builds(
             UsageReport,
@@ -225,6 +228,7 @@ def reports(draw):
             used=st.lists(used, max_size=3).map(tuple),
             journal_entries=st.integers(0, LARGEST),
             journal_head=texts.filter(lambda text: len(text) <= 64),
+            metered=st.lists(metered, max_size=3).map(tuple),
         )
     )
 
