@@ -121,19 +121,20 @@ def check(
 def features(json: AsJson = False) -> None:
     """What is licensed, and what every state means. For each feature, with its limits here."""
     from tunesmith_enterprise.commands.context import look
-    from tunesmith_enterprise.commands.views import features_view
+    from tunesmith_enterprise.commands.views import features_view, optimizations_view
     from tunesmith_enterprise.entitlement.features import FEATURES, STATES
     from tunesmith_enterprise.entitlement.merging import count
 
     evidence = look()
     view = features_view(count(evidence), evidence)
+    dated = optimizations_view(evidence.facts.now)
     if json:
         for code, one in view.items():
             one["meanings"] = {
                 state: {"effect": FEATURES[code].meanings[state].effect, "words": FEATURES[code].meanings[state].words}
                 for state in STATES
             }
-        print_json({"features": view})
+        print_json({"features": view, "optimizations": dated})
         return
     _print_features(view)
     for code, feature in FEATURES.items():
@@ -143,6 +144,10 @@ def features(json: AsJson = False) -> None:
             meaning = feature.meanings[state]
             mark = ">" if state == view[code]["state"] else " "
             result(f"{mark} {state:<9} {_EFFECTS[meaning.effect]:<14}  {meaning.words}")
+    result()
+    result("optimizations, and the day from which each needs no license:")
+    for code, one in dated.items():
+        result(f"  {code:<20}  {'open since' if one['open'] else 'opens on'} {one['opens']}  {one['title']}")
 
 
 def simulate_expiry(

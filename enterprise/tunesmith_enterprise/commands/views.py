@@ -13,6 +13,7 @@ from tunesmith.licensing.contents import Binding, License
 from tunesmith_enterprise.entitlement.evidence import Evidence, Refused, Source
 from tunesmith_enterprise.entitlement.features import FEATURES
 from tunesmith_enterprise.entitlement.merging import Counted, Entitlement, count, entitlement, overall
+from tunesmith_enterprise.optimizations.dates import OPTIMIZATIONS, is_open
 
 __all__ = [
     "error_view",
@@ -20,6 +21,7 @@ __all__ = [
     "features_view",
     "license_view",
     "moment",
+    "optimizations_view",
     "parsed",
     "refused_view",
     "status_view",
@@ -108,6 +110,14 @@ def feature_view(code: str, found: Entitlement) -> dict[str, Any]:
 def features_view(counted: tuple[Counted, ...], evidence: Evidence) -> dict[str, Any]:
     """By their codes: what there is of each feature."""
     return {code: feature_view(code, entitlement(code, counted, evidence)) for code in FEATURES}
+
+
+def optimizations_view(now: datetime) -> dict[str, Any]:
+    """By their codes: from which day each optimization needs no license, and whether that day has come."""
+    return {
+        code: {"title": one.title, "opens": one.opens.isoformat(), "open": is_open(code, now)}
+        for code, one in OPTIMIZATIONS.items()
+    }
 
 
 def _overall_until(counted: tuple[Counted, ...]) -> datetime | None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tunesmith.errors import RunError
+from tunesmith.errors import RunError, TrainingError
 from tunesmith.recipe import Recipe
 from tunesmith.runs import environment, file_digest
 
-__all__ = ["FAILED", "facts_of", "refuse_differences"]
+__all__ = ["FAILED", "facts_of", "refuse_differences", "refuse_failure"]
 
 FAILED: Final = "error"
 """The key under which a process says why it cannot take part."""
@@ -66,6 +66,25 @@ def refuse_differences(facts: Sequence[Mapping[str, str]]) -> None:
                 given="; ".join([*listed, *more]),
                 expected="the same recipe, rows, model and versions in all of them",
                 fix="give all machines the same files, and install the same versions on them",
+            )
+
+
+def refuse_failure(said: Sequence[str]) -> None:
+    """Whether all processes computed their part of held-out rows.
+
+    Args:
+        said: by rank, what went wrong; empty: nothing.
+
+    Raises:
+        TrainingError: one of them could not.
+    """
+    for rank, text in enumerate(said):
+        if text:
+            raise TrainingError(
+                f"process {rank} of {len(said)} failed in an evaluation",
+                given=" ".join(text.split())[:1000],
+                expected="every process computes its part of the rows",
+                fix="look at the log of that process",
             )
 
 

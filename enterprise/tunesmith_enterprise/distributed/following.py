@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from pathlib import Path
 
 from tunesmith.errors import DeniedError
@@ -12,9 +13,11 @@ from tunesmith.models.methods import training_mode
 from tunesmith.recipe import Recipe
 from tunesmith.registry import get_registry
 from tunesmith.runs import Run
-from tunesmith.training.checkpoint import Progress, checkpoint_path, load_checkpoint
+from tunesmith.training.checkpoint import Progress, checkpoint_path, refuse_damage
+from tunesmith.training.checkpoints import Checkpoints
 from tunesmith.training.heap import kept_memory
 from tunesmith.training.loop import Job, take_step
+from tunesmith.training.measuring import split_outputs
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith.training.prefetch import batches_of
 from tunesmith.training.prepare import prepare
@@ -23,6 +26,7 @@ from tunesmith.training.schedule import rate_at
 from tunesmith.training.strategy import Strategy
 from tunesmith_enterprise.distributed.group import Group
 from tunesmith_enterprise.distributed.hooks import FEATURE
+from tunesmith_enterprise.distributed.sending import meet_at_checkpoint
 from tunesmith_enterprise.entitlement.grant import Grant
 
 __all__ = ["follow"]
@@ -52,29 +56,43 @@ def follow(group: Group, recipe: Recipe) -> None:
     with own_random_state(recipe.train.seed, strategy.device), kept_memory():
         work = prepare(recipe, strategy, registry)
         section, total = work.recipe.train, work.feed.total_steps
+        work.begin()
         optimizer = make_optimizer(work.model, section)
-        seed_all(section.seed)
         begun = group.hear("begin")
-        progress = _progress(begun["run"], int(begun["step"]), Job(work, optimizer, Progress()))
+        checkpoints = strategy.checkpoints(
+            Run(Path(begun["run"])).checkpoint_folder, work.model, optimizer, keep=section.keep_checkpoints
+        )
+        seed_all(section.seed)
+        progress = _progress(group, checkpoints, int(begun["step"]))
         job = Job(work, optimizer, progress)
         training_mode(work.model)
         _log.info("%s of %s steps are done", progress.step, total)
-        with batches_of(work, progress.step, total) as batches:
-            while group.hear("step"):
-                rate = rate_at(
-                    progress.step,
-                    total=total,
-                    warmup=section.warmup_steps or 0,
-                    peak=section.learning_rate or 0.0,
-                    schedule=section.schedule,
-                )
-                take_step(job, batches.parts(progress.step), rate)
-                progress.step += 1
+        with closing(checkpoints), batches_of(work, progress.step, total) as batches:
+            while word := group.hear("step", "evaluate", "checkpoint", "save"):
+                if word["kind"] == "step":
+                    rate = rate_at(
+                        progress.step,
+                        total=total,
+                        warmup=section.warmup_steps or 0,
+                        peak=section.learning_rate or 0.0,
+                        schedule=section.schedule,
+                    )
+                    take_step(job, batches.parts(progress.step), rate)
+                    progress.step += 1
+                elif word["kind"] == "evaluate":
+                    batches.wait()
+                    split_outputs(work, word["split"])
+                elif word["kind"] == "save":
+                    strategy.whole_state(work.model)
+                else:
+                    checkpoints.save(progress)
+                checkpoints.whole()
 
 
-def _progress(run: str, step: int, job: Job) -> Progress:
+def _progress(group: Group, checkpoints: Checkpoints, step: int) -> Progress:
     """How far the job is; weights and moments of that step are put in place."""
     if step == 0:
         return Progress()
-    path = checkpoint_path(Run.open(Path(run)).checkpoint_folder, step)
-    return load_checkpoint(path, model=job.work.model, optimizer=job.optimizer)
+    path = meet_at_checkpoint(group, checkpoint_path(checkpoints.folder, step))
+    refuse_damage(path)
+    return checkpoints.put_back(path)

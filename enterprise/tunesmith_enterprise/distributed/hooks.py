@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith.plugin import Action, Allow, Deny, RunStarted
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["FEATURE", "STRATEGIES", "authorize", "run_started"]
 
 FEATURE = "distributed"
-STRATEGIES = ("ddp", "enterprise/ddp")
+_NAMES = ("ddp", "fsdp", "hsdp", "tp")
+STRATEGIES = (*_NAMES, *(f"enterprise/{name}" for name in _NAMES))
 
 
 def authorize(action: Action) -> Allow | Deny | None:
@@ -44,6 +46,7 @@ def authorize(action: Action) -> Allow | Deny | None:
     try:
         group.grant = require(FEATURE, license=None, **group.quantities)
     except TunesmithError as error:
+        group.refused = error.exit_code
         what = error.what if error.given is None else f"{error.what}: {error.given}"
         wanted = "" if error.expected is None else f"; expected {error.expected}"
         return Deny(reason=" ".join(f"{what}{wanted}".split()), fix=error.fix)
@@ -56,7 +59,15 @@ def run_started(event: RunStarted) -> None:
     if group is not None and group.is_main and group.grant is not None:
         if group.started is not None:
             group.started.write_text(event.run, encoding="utf-8")
+        if group.pulse is not None:
+            group.pulse.begin_at(event.first_step)
         group.say("begin", run=event.run, step=event.first_step)
+        if event.first_step:
+            from tunesmith.runs import Run
+            from tunesmith.training.checkpoint import checkpoint_path
+            from tunesmith_enterprise.distributed.sending import meet_at_checkpoint
+
+            meet_at_checkpoint(group, checkpoint_path(Run(Path(event.run)).checkpoint_folder, event.first_step))
 
 
 def _group() -> Group | None:

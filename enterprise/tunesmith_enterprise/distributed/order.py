@@ -1,16 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""What `tunesmith launch` tells the processes it starts, in a file that all of them read."""
+"""What `tunesmith launch` tells the processes it starts, in a file that all of them on one machine read."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tunesmith.recipe import Recipe, read_recipe
-from tunesmith.runs import Run
+from tunesmith.recipe import Recipe, dump_recipe, read_recipe
+from tunesmith.runs import Run, atomic_write, writing
+from tunesmith.runs.folder import MANIFEST
+from tunesmith_enterprise.distributed.pulse import pulse_path
 
 __all__ = ["Order"]
 
@@ -57,9 +59,33 @@ class Order:
         """Holds the exit code of the job, when the main process has come to its end."""
         return Path(self.folder) / "outcome"
 
+    def tell(self, code: int, why: str) -> None:
+        """What a process other than the main one found out alone, and by which the job is over."""
+        atomic_write(self._told, json.dumps([code, why]))
+
+    def told(self) -> tuple[int, str] | None:
+        """Exit code and words of :meth:`tell`; None: no process of this machine told anything."""
+        if not self._told.exists():
+            return None
+        code, why = json.loads(self._told.read_text(encoding="utf-8"))
+        return int(code), str(why)
+
+    @property
+    def _told(self) -> Path:
+        return Path(self.folder) / "told"
+
     def log(self, rank: int) -> Path:
-        """What a process other than the main one prints."""
+        """What a process other than the main one prints; and where each one was, if it was found to hang."""
         return Path(self.folder) / f"process-{rank}.log"
+
+    def pulse(self, rank: int) -> Path:
+        """What a process last did (:mod:`tunesmith_enterprise.distributed.pulse`)."""
+        return pulse_path(Path(self.folder), rank)
+
+    @property
+    def report(self) -> Path:
+        """What became of the job, machine by machine and start by start; on the main machine."""
+        return Path(self.folder) / "job.json"
 
     @property
     def run(self) -> str:
@@ -78,3 +104,54 @@ class Order:
         """Of ``tunesmith``, for the main process."""
         what = ["--resume", self.run] if self.run else [self.recipe, *(f"--set={one}" for one in self.sets)]
         return ["train", *what, *self.options]
+
+    def make_folder(self) -> None:
+        """For this job alone: what an earlier one left that these processes would read goes away.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        folder = Path(self.folder)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.outcome.unlink(missing_ok=True)
+            self.started.unlink(missing_ok=True)
+            self.forget_start()
+
+    def find_run(self) -> None:
+        """Note the run that the main process made, where it was lost before it could: its next start goes on with it.
+
+        The folder was free when the job began: nobody else has made a run there.
+
+        Raises:
+            TunesmithError: the recipe cannot be read any more.
+        """
+        if self.run:
+            return
+        folder = Path(self.job().output).expanduser()
+        if (folder / MANIFEST).is_file():
+            self.started.write_text(str(folder), encoding="utf-8")
+
+    def forget_start(self) -> None:
+        """Before processes are started again: what those of the start before said."""
+        self._told.unlink(missing_ok=True)
+        self.forget_pulses()
+
+    def forget_pulses(self) -> None:
+        """When processes have ended."""
+        for left in Path(self.folder).glob("process-*.pulse"):
+            left.unlink(missing_ok=True)
+
+    def recipe_of_run(self) -> str:
+        """The text of the recipe of the run that is gone on with; empty: it is a new one.
+
+        Raises:
+            TunesmithError: there is no such run.
+        """
+        return dump_recipe(Run.open(self.run).recipe()) if self.run else ""
+
+    def with_recipe(self, text: str) -> Order:
+        """The same for a machine that need not see the run: its recipe, as the main machine told it."""
+        path = Path(self.folder) / "recipe.yaml"
+        path.write_text(text, encoding="utf-8")
+        return replace(self, recipe=str(path), sets=(), resume="")

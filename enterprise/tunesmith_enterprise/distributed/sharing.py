@@ -9,7 +9,7 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["part_of"]
+__all__ = ["owners_of", "part_of"]
 
 
 def part_of(batch: NDArray[np.int64], lengths: NDArray[np.int64], *, rank: int, world: int) -> NDArray[np.int64]:
@@ -25,11 +25,23 @@ def part_of(batch: NDArray[np.int64], lengths: NDArray[np.int64], *, rank: int, 
     Returns:
         Rows of ``batch`` in its order; none, where there are more processes than rows.
     """
-    owner = np.zeros(len(batch), dtype=np.int64)
+    mine: NDArray[np.int64] = batch[owners_of(lengths[batch], world=world) == rank]
+    return mine
+
+
+def owners_of(lengths: NDArray[np.int64], *, world: int) -> NDArray[np.int64]:
+    """Which process computes which row of a step.
+
+    Args:
+        lengths: (R,) tokens of the step's rows.
+
+    Returns:
+        (R,) ranks.
+    """
+    owner = np.zeros(len(lengths), dtype=np.int64)
     loads = [(0, one) for one in range(world)]
-    for place in np.argsort(-lengths[batch], kind="stable"):
+    for place in np.argsort(-lengths, kind="stable"):
         tokens, least = loads[0]
         owner[place] = least
-        heapq.heapreplace(loads, (tokens + int(lengths[batch[place]]), least))
-    mine: NDArray[np.int64] = batch[owner == rank]
-    return mine
+        heapq.heapreplace(loads, (tokens + int(lengths[place]), least))
+    return owner

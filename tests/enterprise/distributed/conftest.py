@@ -128,11 +128,20 @@ class Forks:
 class Launched:
     """A job as `tunesmith launch` starts its processes, without the launcher."""
 
-    def __init__(self, forks: Forks, recipe: str, *, name: str, resume: str = "", join_timeout: float = 30) -> None:
+    def __init__(
+        self,
+        forks: Forks,
+        recipe: str,
+        *,
+        name: str,
+        resume: str = "",
+        join_timeout: float = 30,
+        sets: tuple[str, ...] = ("train.strategy=ddp",),
+    ) -> None:
         self._forks, self._folder = forks, forks.site.folder / name
         self._folder.mkdir(exist_ok=True)
         self.order = Order(
-            recipe=recipe, sets=("train.strategy=ddp",) , resume="", options=("--quiet",),
+            recipe=recipe, sets=sets, resume=resume, options=("--quiet",),
             folder=str(self._folder), join_timeout=join_timeout,
         )  # fmt: skip
 
@@ -141,7 +150,7 @@ class Launched:
 
         Args:
             world: how many there should be. Default: as many as are started.
-            each: what is different for a process, by rank.
+            each: what is different for a process, by rank; ``more`` is for its environment.
         """
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -154,7 +163,9 @@ class Launched:
                 "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo",
             }  # fmt: skip
             part = {"order": str(path), "out": str(self._folder / f"out-{rank}"), "environ": environ}
-            parts.append(part | (each or {}).get(rank, {}))
+            part |= (each or {}).get(rank, {})
+            environ.update(part.pop("more", {}))
+            parts.append(part)
         return self._forks.run(parts)
 
     @property

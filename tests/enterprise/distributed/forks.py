@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 import tunesmith
-from tunesmith_enterprise.distributed import following, worker
+from tunesmith_enterprise.distributed import following, together, worker
 
 
 def killed_at(step: int) -> None:
@@ -30,6 +30,15 @@ def killed_at(step: int) -> None:
     following.take_step = take_step
 
 
+def short_of_memory() -> None:
+    """From now on this process has no memory for its part of an evaluation."""
+
+    def computed(*_: Any) -> Any:
+        raise MemoryError
+
+    together.Together._computed = computed  # type: ignore[method-assign]
+
+
 def run(part: dict[str, Any]) -> int:
     """What the new process does; gives its exit code."""
     out = os.open(part["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -39,6 +48,8 @@ def run(part: dict[str, Any]) -> int:
     os.chdir(part.get("cwd", "."))
     if "killed_at" in part:
         killed_at(part["killed_at"])
+    if "short_of_memory" in part:
+        short_of_memory()
     try:
         return worker.main(part["order"])
     except BaseException:

@@ -1,28 +1,83 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""``tunesmith launch`` as people type it."""
+"""``tunesmith launch`` as people and schedulers type it."""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from typing import Any
 
+import pytest
 
-def test_two_processes_train_and_the_core_alone_uses_what_they_made(site: Any) -> None:
+from tunesmith_cli.main import main
+from tunesmith_enterprise.distributed.generators.writing import write_job
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the script is of a shell")
+def test_the_script_for_slurm_trains_on_two_nodes_and_the_core_alone_uses_what_they_made(site: Any) -> None:
     recipe = site.recipe("launched.yaml", output="launched", train={"max_steps": 2, "save_every": 2})
-    code, out, err = site.run("launch", "--nproc", "2", recipe)
-    assert code == 0, err
-    assert "launched" in out
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script, tools = site.folder / "job.sbatch", site.folder / "slurm-tools"
+    write_job(
+        "slurm", str(site.folder / recipe), sets=(), nodes=2, processes=1, arguments=["--logs=slurm-logs"],
+        options=[f"port={port}"], out=script,
+    )  # fmt: skip
+    tools.mkdir()
+    for name, body in {
+        "scontrol": "printf '127.0.0.1\\n127.0.0.1\\n'",
+        "srun": 'SLURM_NODEID=1 "$@" > node-1.txt 2>&1 & SLURM_NODEID=0 "$@"; wait $!',
+        "tunesmith": f'exec {sys.executable} -m tunesmith_cli "$@"',
+    }.items():
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    environ = site.environ | {
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_NODELIST": "x[1-2]", "SLURM_NNODES": "2",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["bash", str(script)], cwd=site.folder, env=environ, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "launched" in done.stdout
     run = json.loads((site.folder / "launched" / "run.json").read_text())
     (grant,) = run["allowed"]["enterprise"]["grants"]
-    assert (grant["feature"], grant["quantities"]["processes"]) == ("distributed", 2)
+    assert (grant["feature"], grant["quantities"]) == ("distributed", {"processes": 2, "nodes": 2})
+    assert "(node 0) prints, and writes the run" in (site.folder / "node-1.txt").read_text()
+    assert (
+        f"{socket.gethostname()} process 1: INFO"
+        in (site.folder / "slurm-logs" / "node-1" / "process-1.log").read_text()
+    )
+
     (site.folder / "words.txt").write_text("a very fine pear\n")
     code, out, err = site.run("predict", "launched", "words.txt", TUNESMITH_PLUGINS="")
     assert code == 0, err
     assert "fruit" in out or "metal" in out
 
 
-def test_what_cannot_be_launched_is_told_before_anything_starts(site: Any) -> None:
-    code, _, err = site.run("launch", "--nproc", "2")
-    assert code == 2
-    assert "give a recipe file, or --resume RUN" in err
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give a recipe file, or --resume RUN"),
+        (("--resume", "run", "--set", "a=1"), "leave --set out"),
+        (("r.yaml", "--nodes", "2"), "several machines need --rendezvous HOST:PORT"),
+        (("r.yaml", "--nodes", "2", "--node-rank", "2"), "--node-rank 2 is none of --nodes 2: they are counted from 0"),
+        (("r.yaml", "--nodes", "2", "--rendezvous", "a"), "--rendezvous a is not HOST:PORT, e.g. 10.0.0.1:29400"),
+        (("r.yaml", "--nodes", "2", "--rendezvous", "a:99999"), "is not HOST:PORT"),
+        (
+            ("--resume", "run", "--strategy", "single"),
+            "--strategy single is none for several processes: choose",
+        ),
+        (("r.yaml", "--out", "x"), "--out and --option go with --to"),
+        (("--to", "slurm", "--resume", "run"), "--to needs a recipe file"),
+    ],
+)
+def test_what_cannot_be_launched_is_told_before_anything_starts(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["launch", *arguments]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tunesmith_enterprise.errors import LicenseError
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the processes of these tests are forks")
 
 
@@ -19,11 +21,23 @@ def test_more_processes_than_the_license_has(site: Any, launched: Any) -> None:
         assert job.run(3) == [0, 0, 0]
     finally:
         site.license()
-    assert job.code == 2
+    assert job.code == LicenseError.exit_codes["limit"]
     assert "the feature distributed: 3 processes; expected at most 2 processes: lic-1 (serial 1)" in job.said
     assert job.said.count("error:") == 1
     assert "Traceback" not in job.said + job.log(1) + job.log(2)
     assert not (site.folder / "many").exists()
+
+
+def test_more_machines_than_the_license_has(site: Any, launched: Any) -> None:
+    site.license(features={"distributed": {"processes": 8, "nodes": 1}})
+    try:
+        job = launched(site.recipe("nodes.yaml", output="nodes"), name="nodes-job")
+        assert job.run(2, each={rank: {"more": {"GROUP_RANK": rank}} for rank in (0, 1)}) == [0, 0]
+    finally:
+        site.license()
+    assert job.code == LicenseError.exit_codes["limit"]
+    assert "the feature distributed: 2 nodes; expected at most 1 node" in job.said
+    assert not (site.folder / "nodes").exists()
 
 
 def test_no_license(site: Any, launched: Any) -> None:
@@ -33,7 +47,7 @@ def test_no_license(site: Any, launched: Any) -> None:
         assert job.run(2) == [0, 0]
     finally:
         site.license()
-    assert job.code == 2
+    assert job.code == LicenseError.exit_codes["not-included"]
     assert "the feature distributed" in job.said
     assert not (site.folder / "none").exists()
 
@@ -81,3 +95,30 @@ def test_what_the_environment_says_is_no_way_around_the_question(site: Any) -> N
     assert code == 2
     assert "the processes of this job were not started" in err
     assert "tunesmith launch --nproc 2 RECIPE" in err
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "told"),
+    [
+        ("fsdp", {"train.precision": "bf16-weights"}, "train.precision: bf16: every process keeps its part in fp32"),
+        (
+            "fsdp",
+            {"plugins.enterprise.fsdp.offload": "true"},
+            "plugins.enterprise.fsdp.offload: true, and train.device",
+        ),
+        ("hsdp", {"plugins.enterprise.hsdp.share": "3"}, "2 processes, 3 of them for a copy"),
+        ("tp", {}, "BertForSequenceClassification, without a plan"),
+        ("tp", {"method": "lora"}, "train.strategy: tp, method: lora"),
+    ],
+)
+def test_a_model_that_cannot_be_held_in_parts_that_way(
+    site: Any, launched: Any, strategy: str, changes: dict[str, str], told: str
+) -> None:
+    name = f"{strategy}-{len(told)}"
+    sets = (f"train.strategy={strategy}", *(f"{key}={value}" for key, value in changes.items()))
+    job = launched(site.recipe(f"{name}.yaml", output=name), name=f"{name}-job", sets=sets)
+    assert job.run(2) == [0, 0]
+    assert job.code == 2
+    assert told in job.said
+    assert "Traceback" not in job.said + job.log(1)
+    assert not (site.folder / name).exists()

@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
+"""What a launcher does when processes end, are lost, hang or are stopped. The processes are stubs that do no work."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from torch.distributed.elastic.agent.server.api import RunResult, WorkerState
+from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+from tunesmith.errors import OutputError, TrainingError, TunesmithError
+from tunesmith.runs import Run
+from tunesmith_enterprise.distributed import agent, launching
+from tunesmith_enterprise.distributed.launching import Patience, launch
+from tunesmith_enterprise.distributed.meeting import Place
+from tunesmith_enterprise.distributed.order import Order
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
+STUB = str(Path(__file__).with_name("stub_worker.py"))
+RECIPE = {"task": "text-classification", "model": "bert", "data": {"train": "rows.csv"}, "output": "run"}
+
+
+class Bench:
+    """A launcher in this process, and the starts that its stubs go through."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "recipe.yaml").write_text(json.dumps(RECIPE))
+
+    def launch(self, *starts: Sequence[str], **patience: Any) -> int:
+        """Gives the job's exit code; each start says what each process does."""
+        script = self.folder / "script.json"
+        script.write_text(json.dumps(starts))
+        order = Order(
+            recipe=str(self.folder / "recipe.yaml"), sets=(), resume="", options=(), folder=str(self.folder / "logs"),
+            join_timeout=20,
+        )  # fmt: skip
+        worker = (STUB, str(script))
+        return launch(
+            order, place=Place(processes=len(starts[0])), patience=Patience(**patience), worker=worker
+        )  # fmt: skip
+
+    @property
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "logs" / "job.json").read_text())
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(launching, "_LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(agent, "_TO_FOLLOW", 0.3)
+    for name in ("OMP_NUM_THREADS", "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "TORCHELASTIC_SIGNALS_TO_HANDLE"):
+        monkeypatch.setenv(name, os.environ.get(name, "lo" if name.endswith("IFNAME") else "1"))
+    return Bench(tmp_path)
+
+
+def test_a_job_that_ends_well_is_started_once(bench: Bench) -> None:
+    assert bench.launch(["0", "0"]) == 0
+    report = bench.report
+    assert (report["exit_code"], report["nodes"], report["processes"]) == (0, [socket.gethostname()], 2)
+    (start,) = report["starts"]
+    assert start["why"] == ""
+    assert start["began"] <= start["ended"]
+
+
+def test_what_the_job_told_itself_is_not_tried_again(bench: Bench) -> None:
+    assert bench.launch(["22", "0"]) == 22
+    assert len(bench.report["starts"]) == 1
+
+
+def test_what_another_process_told_ends_the_job_at_once(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.launch(["lost", "told"], ["0", "0"]) == 4
+    (start,) = bench.report["starts"]
+    assert start["why"] == "process 1 of 2 on here: the memory is used up to do: less"
+    assert "error: process 1 of 2 on here: the memory is used up\n  to do:    less" in capsys.readouterr().err
+
+
+def test_what_was_told_counts_for_its_own_start_alone(bench: Bench) -> None:
+    (bench.folder / "logs").mkdir()
+    (bench.folder / "logs" / "told").write_text('[4, "of an earlier job"]')
+    assert bench.launch(["wait", "kill"], ["0", "0"]) == 0
+
+
+def test_a_folder_that_is_not_free_is_told_before_anything_starts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bench.folder)
+    (bench.folder / "run").mkdir()
+    (bench.folder / "run" / "a letter").touch()
+    with pytest.raises(OutputError, match="a letter"):
+        bench.launch(["0", "0"])
+    assert not (bench.folder / "logs" / "job.json").exists()
+
+
+def test_a_run_that_was_made_by_a_process_that_was_lost_then_is_gone_on_with(bench: Bench) -> None:
+    run = bench.folder / "made"
+    order = Order(
+        recipe=str(bench.folder / "recipe.yaml"), sets=(f"output={run}",), resume="", options=("--quiet",),
+        folder=str(bench.folder), join_timeout=20,
+    )  # fmt: skip
+    order.find_run()
+    assert order.arguments()[1].endswith("recipe.yaml")
+    Run.create(run, order.job())
+    order.find_run()
+    assert order.arguments() == ["train", "--resume", str(run), "--quiet"]
+
+
+def test_a_killed_process_starts_all_again(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.launch(["wait", "kill"], ["0", "0"]) == 0
+    (first, second) = bench.report["starts"]
+    assert "process 1 (number " in first["why"]
+    assert f"ended with signal 9 on {socket.gethostname()}" in first["why"]
+    assert second["why"] == ""
+    assert "starting all again from the beginning (1 of 3)" in capsys.readouterr().err
+
+
+def test_a_crash_counts_more_than_what_followed_from_it(bench: Bench) -> None:
+    assert bench.launch(["lost", "77", "lost"], ["0", "0", "0"]) == 0
+    why = bench.report["starts"][0]["why"]
+    assert "process 1 (number " in why
+    assert "ended with exit code 77" in why
+
+
+def test_a_process_that_is_lost_between_two_looks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {0: ProcessFailure(0, 11, 1, "/dev/null"), 1: ProcessFailure(1, 12, -9, "/dev/null")}
+    result = RunResult(state=WorkerState.FAILED, failures=gone)
+    monkeypatch.setattr(LocalElasticAgent, "_monitor_workers", lambda *_: result)
+    one: Any = object.__new__(agent.Agent)
+    one.ended, one.lost, one._passed_on, one._pcontext = "", None, 0, None
+    one._stops, one._watch = agent.Stops(), SimpleNamespace(why_ended=str, asked_to_stop=False)
+    assert one._monitor_workers(None) is result
+    assert str(one.lost) == "process 1 (number 12) ended with signal 9"
+
+
+def test_it_is_started_again_as_often_as_it_may_be(bench: Bench) -> None:
+    with pytest.raises(TrainingError) as caught:
+        bench.launch(["wait", "kill"], ["wait", "kill"], max_restarts=1)
+    text = " ".join(str(caught.value).split())
+    assert "the job lost a process, and was started again as often as it may be" in text
+    assert "ended with signal 9" in text
+    assert "started again 1 time " in text
+    assert "--max-restarts N" in text
+    assert len(bench.report["starts"]) == 2
+
+
+def test_a_process_that_hangs_is_named_ended_and_started_again(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    assert bench.launch(["wait", "hang"], ["0", "0"], hang_timeout=1.0) == 0
+    assert time.monotonic() - began < 15
+    why = bench.report["starts"][0]["why"]
+    assert why.startswith(f"process 1 on {socket.gethostname()}, number ")
+    assert "step 5, in a step, computing; it has not moved for 1 seconds" in why
+    assert why in capsys.readouterr().err
+
+
+def signals(*numbers: signal.Signals, when: Path) -> threading.Thread:
+    def send() -> None:
+        while not when.exists():
+            time.sleep(0.02)
+        time.sleep(0.3)
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_the_launcher_asks_the_main_process_to_save_and_stop(bench: Bench, number: signal.Signals) -> None:
+    sender = signals(number, when=bench.folder / "logs" / "process-0.pulse")
+    assert bench.launch(["asked", "0"]) == 130
+    sender.join()
+    assert len(bench.report["starts"]) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told(bench: Bench) -> None:
+    (bench.folder / "logs").write_text("a file")
+    with pytest.raises(TunesmithError, match="logs"):
+        bench.launch(["0"])
