@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from tunesmith.plugin import Action, Allow, Deny
+from tunesmith_enterprise.checkpoints.hooks import authorize as checkpoints
 from tunesmith_enterprise.distributed.hooks import authorize as distributed
 from tunesmith_enterprise.governance.hooks import authorize as governance
 
@@ -17,7 +18,7 @@ def authorize(action: Action) -> Allow | Deny | None:
     The audit log comes last: what is refused for another reason is not in it as begun.
     """
     records: list[Allow] = []
-    for asked in (distributed, governance):
+    for asked in (distributed, checkpoints, governance):
         answer = asked(action)
         if isinstance(answer, Deny):
             return answer

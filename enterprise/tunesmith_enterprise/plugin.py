@@ -12,17 +12,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tunesmith.plugin import (
+    AccelerationSpec,
+    AccessSpec,
     Action,
     Allow,
     CommandSpec,
     Deny,
+    ModelSpec,
+    ReaderSpec,
+    RecipeSectionSpec,
+    RequestEnding,
     RequestServed,
     RouteSpec,
     RunFinished,
     RunStarted,
+    SchedulerSpec,
     StrategySpec,
     hookimpl,
 )
+
+_PROJECTION = "tunesmith_enterprise.distributed.cost.projecting:project"
 
 
 @hookimpl
@@ -39,7 +48,59 @@ def tunesmith_commands() -> Iterable[CommandSpec]:
         name="audit", summary="Check and export audit logs", target="tunesmith_enterprise.governance.commands:app"
     )
     yield CommandSpec(
+        name="seal",
+        summary="Encrypt models and data where they lie",
+        target="tunesmith_enterprise.governance.sealing.commands:app",
+    )
+    yield CommandSpec(
+        name="unseal",
+        summary="Open what is encrypted, into another place",
+        target="tunesmith_enterprise.governance.sealing.commands:opening",
+    )
+    yield CommandSpec(
+        name="policy",
+        summary="What the policy of this machine allows",
+        target="tunesmith_enterprise.governance.policy.commands:app",
+    )
+    yield CommandSpec(
+        name="usage",
+        summary="What each tenant has used",
+        target="tunesmith_enterprise.governance.metering.commands:app",
+    )
+    yield CommandSpec(
+        name="retention",
+        summary="Remove runs that are not to be kept",
+        target="tunesmith_enterprise.governance.retention.commands:app",
+    )
+    yield CommandSpec(
+        name="access",
+        summary="Who may ask a server: roles and keys",
+        target="tunesmith_enterprise.governance.access.commands:app",
+    )
+    yield CommandSpec(
         name="launch", summary="Train on several processes", target="tunesmith_enterprise.commands.launch:app"
+    )
+
+
+@hookimpl
+def tunesmith_models() -> Iterable[ModelSpec]:
+    yield ModelSpec(
+        name="sealed",
+        summary="A run or model folder that is encrypted",
+        target="tunesmith_enterprise.governance.sealing.opening:open_model",
+        weights=True,
+        addressed=True,
+    )
+
+
+@hookimpl
+def tunesmith_readers() -> Iterable[ReaderSpec]:
+    yield ReaderSpec(
+        name="sealed",
+        summary="Rows that are encrypted: rows.jsonl.sealed",
+        target="tunesmith_enterprise.governance.sealing.opening:read_sealed",
+        suffixes=(".sealed",),
+        private=True,
     )
 
 
@@ -49,6 +110,62 @@ def tunesmith_strategies() -> Iterable[StrategySpec]:
         name="ddp",
         summary="Several processes share each step",
         target="tunesmith_enterprise.distributed.strategy:DataParallel",
+        projection=_PROJECTION,
+    )
+    yield StrategySpec(
+        name="fsdp",
+        summary="Several processes share each step, and one copy of the model",
+        target="tunesmith_enterprise.distributed.sharded:FullySharded",
+        projection=_PROJECTION,
+    )
+    yield StrategySpec(
+        name="hsdp",
+        summary="Several processes share each step; those of a machine, a copy of the model",
+        target="tunesmith_enterprise.distributed.sharded:HybridSharded",
+        projection=_PROJECTION,
+    )
+    yield StrategySpec(
+        name="tp",
+        summary="Several processes share each layer",
+        target="tunesmith_enterprise.distributed.tensor_parallel:TensorParallel",
+        projection=_PROJECTION,
+    )
+    yield StrategySpec(
+        name="overlapped",
+        summary="One process, whose checkpoints are written beside the next steps",
+        target="tunesmith_enterprise.checkpoints.overlapped:Overlapped",
+    )
+
+
+@hookimpl
+def tunesmith_recipe_sections() -> Iterable[RecipeSectionSpec]:
+    yield RecipeSectionSpec(
+        name="enterprise",
+        summary="How the strategies of several processes divide the model",
+        target="tunesmith_enterprise.recipe:EnterpriseSection",
+    )
+
+
+@hookimpl
+def tunesmith_accelerations() -> Iterable[AccelerationSpec]:
+    yield AccelerationSpec(
+        name="speculation",
+        summary="Several tokens a step: guessed, then verified",
+        target="tunesmith_enterprise.optimizations.speculation.acceleration:Speculation",
+    )
+    yield AccelerationSpec(
+        name="prefix-store",
+        summary="Computed beginnings of prompts, kept over restarts",
+        target="tunesmith_enterprise.optimizations.prefixes.acceleration:PrefixStore",
+    )
+
+
+@hookimpl
+def tunesmith_access() -> Iterable[AccessSpec]:
+    yield AccessSpec(
+        name="access",
+        summary="API keys and single sign-on, with roles",
+        target="tunesmith_enterprise.governance.access.serving:open_access",
     )
 
 
@@ -59,6 +176,15 @@ def tunesmith_routes() -> Iterable[RouteSpec]:
         summary="When licenses end, for Prometheus",
         target="tunesmith_enterprise.routes:license_metrics",
         method="GET",
+    )
+
+
+@hookimpl
+def tunesmith_schedulers() -> Iterable[SchedulerSpec]:
+    yield SchedulerSpec(
+        name="priority",
+        summary="Classes of requests, tenants, quotas and deadlines",
+        target="tunesmith_enterprise.priority.scheduler:Priority",
     )
 
 
@@ -81,6 +207,13 @@ def tunesmith_run_finished(event: RunFinished) -> None:
     from tunesmith_enterprise.governance.hooks import run_finished
 
     run_finished(event)
+
+
+@hookimpl
+def tunesmith_request_ending(event: RequestEnding) -> None:
+    from tunesmith_enterprise.governance.hooks import request_ending
+
+    request_ending(event)
 
 
 @hookimpl

@@ -134,6 +134,7 @@ ABSENT = {
     },
     "pool": {"expires_at": None, "maintenance_until": None},
     "activation-request": {"label": None},
+    "usage-report": {"metered": []},
 }
 
 

@@ -169,6 +169,19 @@ def reports():
     yield from numbers(kind, "journal/entries", 0, LARGEST)
     yield taken(kind, "nothing", "nothing was used", {"used": []})
     yield taken(kind, "no-quantities", "a feature without quantities", {"used/0/most": {}})
+    counts = ["requests", "refused", "prompt_tokens", "cached_tokens", "completion_tokens", "runs", "steps", "seconds"]
+    one = {"tenant": "Ärzte am Markt", **{name: LARGEST - number for number, name in enumerate(counts)}}
+    yield taken(kind, "metered", "what a tenant used, counted too", {"metered": [one]})
+    for title, item, reason in (
+        ("metered-text", "acme", "type"),
+        ("metered-more", {**one, "caller": "alice"}, "unknown-field"),
+        ("metered-less", {name: one[name] for name in counts[1:]}, "missing-field"),
+        ("metered-no-name", {**one, "tenant": ""}, "value"),
+        ("metered-negative", {**one, "runs": -1}, "value"),
+        ("metered-beyond", {**one, "requests": LARGEST + 1}, "number"),
+        ("metered-half", {**one, "seconds": 1.5}, "type"),
+    ):
+        yield refused(kind, title, f"a count that makes no sense: {title}", reason, {"metered": [item]})
     seventeen = {f"q{n}": 1 for n in range(17)}
     for title, change, reason in (
         ("until-before", {"until": "2026-02-01T00:00:00Z"}, "value"),

@@ -105,7 +105,7 @@ def a_machine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(gathering, "this_build", lambda: build)
     monkeypatch.setattr(gathering, "datetime", Clock)
     monkeypatch.setattr(Places, "of", classmethod(lambda cls, environ=None: places))
-    monkeypatch.setattr(hooks, "_auditing", None)
+    monkeypatch.setattr(hooks, "_governing", None)
     monkeypatch.setattr(settings, "_SYSTEM", folder / "etc")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state-home"))

@@ -81,7 +81,7 @@ def use(monkeypatch: pytest.MonkeyPatch, *, after: Callable[[int], None] | None 
     assert {record.status for record in made.records} == {"ok"}
     monkeypatch.setattr(host, "_host", made)
     monkeypatch.setattr(tunesmith.registry, "_registry", Registry(made))
-    monkeypatch.setattr(hooks, "_auditing", None)
+    monkeypatch.setattr(hooks, "_governing", None)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_a_job_whose_license_is_lost_at_any_step_ends_as_if_nothing_had_happened
     ((grant,),) = [allowed["grants"] for allowed in run.manifest["allowed"].values()]
     assert (grant["feature"], grant["state"]) == ("governance", "valid")
     if harm != "expired":  # and it was a harm: a job that begins now is refused
-        monkeypatch.setattr(hooks, "_auditing", None)
+        monkeypatch.setattr(hooks, "_governing", None)
         with pytest.raises(DeniedError, match="the feature governance"):
             tunesmith.train(recipe(place, machine.folder / "another"))
 

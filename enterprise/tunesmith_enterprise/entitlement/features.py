@@ -114,7 +114,10 @@ FEATURES: Final[Mapping[str, Feature]] = {
                 "kept",
                 "What is set up goes on: the audit log is written, roles and policies hold. Nothing new can be set up.",
             ),
-            without="Where the settings ask for an audit log, models can be opened and exported; nothing new begins.",
+            without=(
+                "Where the settings ask for governance, models can be opened and exported as the policy allows; "
+                "nothing new begins."
+            ),
         ),
     )
 }

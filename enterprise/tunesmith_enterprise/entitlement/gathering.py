@@ -23,7 +23,7 @@ from tunesmith_enterprise.entitlement.revoking import keep_list, newest_list, re
 from tunesmith_enterprise.entitlement.sources import Argument, find_texts
 from tunesmith_enterprise.entitlement.state import StateFolder
 
-__all__ = ["gather"]
+__all__ = ["gather", "present_moment"]
 
 
 def gather(
@@ -128,6 +128,20 @@ def gather(
             )
         ),
     )
+
+
+def present_moment() -> datetime:
+    """What time it is on this machine, aware: never before this build was made nor before the mark of the clock.
+
+    Nothing is looked for, verified or kept: this is for what depends on a day and on no license.
+
+    Raises:
+        SignedDocumentError: the files of the package itself are damaged.
+    """
+    build = this_build()
+    mark, _ = read_mark(StateFolder(Places.of(os.environ).state))
+    known = [Moment(build.built_at, "this build was made")] if build.built_at else []
+    return present(mark, datetime.now(timezone.utc).replace(microsecond=0), known)[0]
 
 
 def _chains(opened: list[Opened]) -> dict[Source, list[bytes]]:

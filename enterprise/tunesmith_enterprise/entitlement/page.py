@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from tunesmith_enterprise.entitlement.features import FEATURES, QUANTITIES, STATES
+from tunesmith_enterprise.optimizations.dates import OPTIMIZATIONS
 
 __all__ = ["page"]
 
@@ -26,6 +27,17 @@ stopped, and a run that has begun can be resumed in every state. Whatever a lice
 when.
 """
 
+_OPENING: Final = """\
+## When optimizations open
+
+Each optimization moves into the MIT core two years after the first release that has it, at the latest. From the day
+below, as it begins in UTC, the one in the package needs no license either, in builds that are already out too: no
+license is looked for. A published day may come nearer; it is never put off. `tunesmith license features` prints the
+days.
+
+| optimization | what it is | open to all from |
+| --- | --- | --- |"""
+
 _EFFECTS: Final = {"full": "yes", "kept": "what is set up", "off": "no"}
 
 
@@ -40,6 +52,7 @@ def page() -> str:
             f"| {state} | {_EFFECTS[meaning.effect]} | {meaning.words} |" for state, meaning in feature.meanings.items()
         ]
         lines.append("")
+    lines += [_OPENING, *(f"| `{one.code}` | {one.title} | {one.opens} |" for one in OPTIMIZATIONS.values()), ""]
     lines += ["## Limits", "", "A license may limit for each feature:", "", "| quantity | counts |", "| --- | --- |"]
     lines += [f"| `{name}` | {words} |" for name, words in QUANTITIES.items()]
     lines += ["", "A quantity without a limit is not limited."]

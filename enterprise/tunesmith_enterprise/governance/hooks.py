@@ -1,50 +1,56 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""What the hooks do, in reach of every start of the program: nothing, unless the settings ask for an audit log."""
+"""What the hooks do, in reach of every start of the program: nothing, unless the settings ask for governance."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tunesmith.errors import SettingsError
-from tunesmith.plugin import Action, Allow, Deny, RequestServed, RunFinished
-from tunesmith_enterprise.governance.where import audit_log_file
+from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RequestServed, RunFinished
+from tunesmith_enterprise.governance.where import asked_for
 
 if TYPE_CHECKING:
-    from tunesmith_enterprise.governance.auditing import Auditing
+    from tunesmith_enterprise.governance.governing import Governing
 
-__all__ = ["authorize", "request_served", "run_finished"]
+__all__ = ["authorize", "request_ending", "request_served", "run_finished"]
 
-_auditing: Auditing | None = None
-"""Of this process, from its first action that is audited; a process that is forked off inherits what was granted."""
+_governing: Governing | None = None
+"""Of this process, from its first action that is governed; a process that is forked off inherits what was granted."""
 
 
 def authorize(action: Action) -> Allow | Deny | None:
-    """Whether an action may begin, with which record; None: nobody asks for an audit log."""
-    global _auditing
+    """Whether an action may begin, with which record; None: nobody asks for governance."""
+    global _governing
     try:
-        path = audit_log_file()
+        asked = asked_for()
     except SettingsError as error:
         what = error.what if error.given is None else f"{error.what}: {error.given}"
         return Deny(reason=" ".join(what.split()), fix=error.fix)
-    if path is None:
-        if _auditing is not None:
-            _auditing.stop()
+    if not any(asked):
+        if _governing is not None:
+            _governing.stop()
         return None
-    if _auditing is None:
-        from tunesmith_enterprise.governance.auditing import Auditing
+    if _governing is None:
+        from tunesmith_enterprise.governance.governing import Governing
 
-        _auditing = Auditing()
-    return _auditing.authorize(action, path)
+        _governing = Governing()
+    return _governing.authorize(action, asked)
 
 
 def run_finished(event: RunFinished) -> None:
-    """Tell the log, where there is one."""
-    if _auditing is not None:
-        _auditing.run_finished(event)
+    """Tell those who keep count, where there are any."""
+    if _governing is not None:
+        _governing.run_finished(event)
+
+
+def request_ending(event: RequestEnding) -> None:
+    """Count it, where use is counted: the answer waits for this."""
+    if _governing is not None:
+        _governing.request_ending(event)
 
 
 def request_served(event: RequestServed) -> None:
-    """Tell the log, where there is one."""
-    if _auditing is not None:
-        _auditing.request_served(event)
+    """Tell those who keep count, where there are any."""
+    if _governing is not None:
+        _governing.request_served(event)

@@ -1,58 +1,67 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""Where the audit log is, if there is to be one: ``[plugins.enterprise] audit_log`` of the settings."""
+"""What of governance the settings ask for: an audit log, a policy, a folder in which use is counted; or nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from tunesmith.errors import SettingsError
-from tunesmith.settings import plugin_settings
+from tunesmith_enterprise.settings import enterprise_settings
 
-__all__ = ["KEY", "audit_log_file"]
+__all__ = ["KEY", "Asked", "asked_for", "audit_log_file"]
 
-KEY = "audit_log"
+KEY: Final = "audit_log"
+_EXAMPLES: Final = {
+    KEY: 'the file of the audit log: audit_log = "/var/log/tunesmith/audit.jsonl"',
+    "policy": 'the file of the policy: policy = "/etc/tunesmith/policy.toml"',
+    "usage": 'the folder in which use is counted: usage = "/var/lib/tunesmith/usage"',
+}
 
 
-def audit_log_file(environ: Mapping[str, str] | None = None) -> Path | None:
-    """The file of the audit log; None: nobody asked for one.
+class Asked(NamedTuple):
+    """What the settings ask for; None: not that.
 
-    The machine's settings count, and the person's; the project's do not: a folder that came from somebody else must not
-    say which file of this machine is appended to.
+    Attributes:
+        audit_log: file of the audit log.
+        policy: file of the policy.
+        usage: folder in which use is counted.
+    """
+
+    audit_log: Path | None = None
+    policy: Path | None = None
+    usage: Path | None = None
+
+
+def asked_for(environ: Mapping[str, str] | None = None) -> Asked:
+    """What the settings of the machine and of the person ask for.
 
     Args:
         environ: where the person's folder is looked up. Default: ``os.environ``.
 
     Raises:
-        SettingsError: the settings cannot be read, it is no absolute path, or its name is misspelled: whoever believes
-            that there is a log must not find out later that there is none.
+        SettingsError: they cannot be read, have a key that nobody reads, or a path that is none.
     """
-    table = plugin_settings("enterprise", environ, project=False)
-    given = table.get(KEY)
+    table = enterprise_settings(environ)
+    return Asked(*(_path(table, key) for key in _EXAMPLES)) if table else Asked()
+
+
+def audit_log_file(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file of the audit log; None: nobody asked for one. Arguments and errors as of :func:`asked_for`."""
+    return asked_for(environ).audit_log
+
+
+def _path(table: Mapping[str, Any], key: str) -> Path | None:
+    given = table.get(key)
     if given is None:
-        _refuse_misspelled(table)
         return None
     if not isinstance(given, str) or not Path(given).is_absolute():
         raise SettingsError(
-            f"{KEY} of [plugins.enterprise] in the settings is no absolute path",
+            f"{key} of [plugins.enterprise] in the settings is no absolute path",
             given=repr(given),
-            expected=f'the file of the audit log: {KEY} = "/var/log/tunesmith/audit.jsonl"',
+            expected=_EXAMPLES[key],
             fix="correct it in the tunesmith.toml of the machine or of the person",
         )
     return Path(given)
-
-
-def _refuse_misspelled(table: Mapping[str, object]) -> None:
-    if not table:
-        return
-    from difflib import get_close_matches  # by the machines with settings of this plugin and without a log
-
-    for key in table:
-        if get_close_matches(key.lower(), [KEY], cutoff=0.8):
-            raise SettingsError(
-                "[plugins.enterprise] of the settings has a key that nobody reads",
-                given=key,
-                expected=KEY,
-                fix="correct it in the tunesmith.toml of the machine or of the person",
-            )

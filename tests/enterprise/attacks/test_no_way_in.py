@@ -43,8 +43,15 @@ VARIABLES = {
     "WORLD_SIZE": "for the message that the processes did not come together",
     "MASTER_ADDR": "the same",
     "MASTER_PORT": "the same",
+    "LOCAL_WORLD_SIZE": "how many there are on this machine, for advice",
+    "GROUP_RANK": "which of several machines this is: where they are counted, a larger number asks for more",
+    "TORCHELASTIC_USE_AGENT_STORE": "whether the launcher holds the place where processes meet",
+    "TORCHELASTIC_RUN_ID": "the name of their meeting there",
+    "TORCHELASTIC_SIGNALS_TO_HANDLE": "set, so that signals are the launcher's",
+    "TORCH_CPP_LOG_LEVEL": "set, where it is not, so that torch does not chat",
     "OMP_NUM_THREADS": "set for the processes that are started, where it is not",
     "GLOO_SOCKET_IFNAME": "the same",
+    "NCCL_SOCKET_IFNAME": "the same",
 }
 VARIABLE = re.compile(r"(TUNESMITH|XDG)_[A-Z0-9_]+|CI|APPDATA|LOCALAPPDATA|PROGRAMDATA|COMPUTERNAME")
 DECIDING = ("entitlement/", "leasing/", "chained_log.py")

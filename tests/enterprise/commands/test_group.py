@@ -79,7 +79,7 @@ def test_the_reference_has_every_exit_code(root: Path) -> None:
 
 
 def test_inspect_stays_the_cores(customer: Any) -> None:
-    assert "kind license schema 1 product tunesmith-enterprise" in customer.ok(
+    assert "kind license schema 1 license_id lic-1 product tunesmith-enterprise" in customer.ok(
         "inspect", customer.file("a.lic", customer.desk.license())
     )
     assert customer.run("--help") == 0

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tunesmith.licensing.contents import Binding
 from tunesmith_enterprise.entitlement.build import Build
 from tunesmith_enterprise.entitlement.features import FEATURES, STATES
 from tunesmith_enterprise.errors import REFUSALS, LicenseError
+from tunesmith_enterprise.optimizations.dates import OPTIMIZATIONS
 
 LICENSE_FIELDS = {
     "kind",
@@ -176,6 +178,17 @@ def test_features_shows_the_whole_table(licensed: Any) -> None:
     assert all(set(one) == FEATURE_FIELDS | {"meanings"} for one in found.values())
     assert found["distributed"]["licensed"] is True
     assert set(found["priority"]["meanings"]) == set(STATES)
+
+
+def test_features_tells_from_which_day_each_optimization_needs_no_license(licensed: Any) -> None:
+    assert "speculative-decoding opens on 2028-11-26 Several tokens a step" in licensed.ok("features")
+    found = licensed.json("features")["optimizations"]
+    assert list(found) == list(OPTIMIZATIONS)
+    assert all(set(one) == {"title", "opens", "open"} for one in found.values())
+    assert (found["prefix-store"]["opens"], found["prefix-store"]["open"]) == ("2028-11-26", False)
+    licensed.now = datetime(2028, 11, 26, tzinfo=timezone.utc)
+    assert "speculative-decoding open since 2028-11-26" in licensed.ok("features")
+    assert licensed.json("features")["optimizations"]["prefix-store"]["open"] is True
 
 
 def test_what_will_change_is_told_with_its_days(licensed: Any) -> None:

@@ -50,7 +50,7 @@ def resumed(answer: object) -> Action:
 
 
 def another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "_auditing", None)
+    monkeypatch.setattr(hooks, "_governing", None)
 
 
 def test_without_the_setting_nothing_is_asked_written_or_said(machine: Machine) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tunesmith.licensing import Kind, PublicKey, Trust, armor, dearmor_all, sign
-from tunesmith.licensing.contents import ActivationRequest, License, UsageReport, Used, parse_license
+from tunesmith.licensing.contents import ActivationRequest, License, Metered, UsageReport, Used, parse_license
 from tunesmith_vendor.desk import Desk
 from tunesmith_vendor.key_files import Cost
 from tunesmith_vendor.keys import make_key
@@ -105,7 +105,7 @@ class Installation:
         file.write_text(armor(sign(asked.payload(), "activation-request", [self.key])))
         return file
 
-    def usage(self, folder: Path, *used: Used, product: str = PRODUCT) -> Path:
+    def usage(self, folder: Path, *used: Used, product: str = PRODUCT, metered: tuple[Metered, ...] = ()) -> Path:
         report = UsageReport(
             product=product,
             install_id=self.install_id,
@@ -116,6 +116,7 @@ class Installation:
             used=used,
             journal_entries=len(used),
             journal_head="0" * 64,
+            metered=metered,
         )
         file = folder / f"{self.install_id}.usage"
         file.write_text(armor(sign(report.payload(), "usage-report", [self.key])))

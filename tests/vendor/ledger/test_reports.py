@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from made_desk import ISSUE, Installation, Program
 
-from tunesmith.licensing.contents import Used
+from tunesmith.licensing.contents import Metered, Used
 
 
 def day(days: int) -> str:
@@ -103,3 +103,14 @@ def test_a_report_within_what_was_bought_ends_well(program: Program) -> None:
     lines[2] = lines[2].swapcase()
     report.write_text("\n".join(lines))
     program.refused("report", "usage", report)
+
+
+def test_what_tenants_used_is_shown_as_the_installation_says_it(program: Program) -> None:
+    program.run(*ISSUE, "--term", "1y", "--id", "lic-a")
+    acme = Metered(tenant="acme", requests=1200, prompt_tokens=5, completion_tokens=7)
+    report = Installation("node-a").usage(Path(), metered=(Metered(runs=2), acme))
+    _, out, _ = program("report", "usage", report)
+    assert "acme              1,200 requests, 5 and 7 tokens, 0 runs" in out
+    assert "no tenant         0 requests, 0 and 0 tokens, 2 runs" in out
+    found = program.json("report", "usage", report)["metered"]
+    assert [(one["tenant"], one["requests"], one["runs"]) for one in found] == [("", 0, 2), ("acme", 1200, 0)]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -77,6 +78,7 @@ def usage(
                     }
                     for line in lines
                 ],
+                "metered": [asdict(one) for one in report.metered],
             }
         )
     else:
@@ -86,6 +88,9 @@ def usage(
             print(f"{line.judgement:<18}{line.used.license_id}  {line.used.feature}  {line.used.jobs:,} jobs  {most}")
             if line.why:
                 print(f"  {plain(line.why)}")
+        for one in report.metered:
+            tokens = f"{one.prompt_tokens:,} and {one.completion_tokens:,} tokens"
+            print(f"{plain(one.tenant) or 'no tenant':<18}{one.requests:,} requests, {tokens}, {one.runs:,} runs")
         note("an installation counts for itself: its report is signed, and only as good as the program that counted")
     if beyond:
         raise typer.Exit(3)
