@@ -89,7 +89,7 @@ ensure_environment() {
     if [ "$kind" = develop ]; then
         heading "Installing Tunesmith, its plugins and the development tools"
         local -a parts=(-e ".[dev]")
-        [ ! -d enterprise ] || parts+=(-e "./enterprise[server,postgres]" -e "./enterprise/vendor[postgres]")
+        [ ! -d enterprise ] || parts+=(-e "./enterprise[server,postgres,oidc]" -e "./enterprise/vendor[postgres]")
         local plugin
         for plugin in plugins/*/pyproject.toml; do parts+=(-e "./${plugin%/pyproject.toml}"); done
         pip_install "$venv" "${parts[@]}"

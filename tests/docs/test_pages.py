@@ -28,7 +28,8 @@ ELSEWHERE = set() if (ROOT / "enterprise").exists() else {"LICENSE-ENTERPRISE"}
 BLOCK = re.compile(r"^```(console|python|\w+ title=(?P<title>\S+))\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OF_PLUGINS = {page: f"tunesmith_{page}" for page in ("explain", "forecast", "privacy", "thucnews")} | {
-    "licenses": "tunesmith_vendor"
+    "licenses": "tunesmith_vendor",
+    "scale": "tunesmith_enterprise",
 }
 """Pages that need a plugin: skipped where the MIT suite runs against the wheel of `tunesmith` alone, and run by
 `scripts/test` in .venv, by their mark."""
@@ -121,6 +122,25 @@ def test_links_lead_somewhere():
         for page in PAGES
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8"))
         if target not in ELSEWHERE and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def headings(page):
+    """What a link may name behind ``#``: the headings of a page, as web pages of repositories write them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line) for line in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w\- ]", "", line.strip().lower()).replace(" ", "-") for line in plain}
+
+
+def test_links_to_a_heading_find_it():
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}#{heading}"
+        for page in PAGES
+        for target, heading in re.findall(
+            r"\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)", page.read_text(encoding="utf-8")
+        )
+        if (aim := page.parent / target if target else page).suffix == ".md" and heading not in headings(aim)
     ]
     assert not broken
 
