@@ -64,11 +64,10 @@ class Stops:
     @contextmanager
     def counted(self) -> Iterator[None]:
         """Count them instead of ending at once."""
-        numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-        before = {number: signal.getsignal(number) for number in numbers}
-        for number in numbers:
-            if before[number] is not signal.SIG_IGN:  # nohup was asked for
-                signal.signal(number, self._count)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: nohup
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._count) for number in numbers}
         try:
             yield
         finally:

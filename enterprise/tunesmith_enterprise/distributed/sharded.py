@@ -9,6 +9,7 @@ layer) stays together from the forward pass to the end of the backward pass.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,7 @@ from tunesmith_enterprise.recipe import EnterpriseSection
 __all__ = ["FullySharded", "HybridSharded", "Parted", "shard"]
 
 
-class Parted(Together):
+class Parted(Together, ABC):
     """A model of which every process holds a part, so that none can run, save or load it alone."""
 
     in_step = True
@@ -105,9 +106,9 @@ class Parted(Together):
         self.part(model, recipe)
         self._group.apart = False
 
+    @abstractmethod
     def part(self, model: nn.Module, recipe: Recipe) -> None:
         """Leave this process its part of the model, in place."""
-        raise NotImplementedError
 
     def gradient_norm(self, moving: Sequence[nn.Parameter]) -> torch.Tensor:
         return sharded_norm(moving, self._group)

@@ -183,9 +183,13 @@ def signals(*numbers: signal.Signals, when: Path) -> threading.Thread:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_stops_the_launcher_asks_the_main_process_to_save_and_stop(bench: Bench, number: signal.Signals) -> None:
-    sender = signals(number, when=bench.folder / "logs" / "process-0.pulse")
-    assert bench.launch(["asked", "0"]) == 130
-    sender.join()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in what a script starts with `&`
+    try:
+        sender = signals(number, when=bench.folder / "logs" / "process-0.pulse")
+        assert bench.launch(["asked", "0"]) == 130
+        sender.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(bench.report["starts"]) == 1
 
 

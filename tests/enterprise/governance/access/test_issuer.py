@@ -211,7 +211,9 @@ def test_a_server_takes_keys_and_tokens(site: Site, issuer: Issuer) -> None:
     token = sign(issuer.claims())
     assert ask(app, "GET", "/v1/models", key).status_code == 200
     assert ask(app, "GET", "/v1/models", token).status_code == 200
-    assert 'caller="oidc:ana",status="200",tenant="red"' in ask(app, "GET", "/metrics", token).text
+    assert ask(app, "GET", "/metrics", token).json()["error"]["code"] == "role"  # it has the figures of all tenants
+    figures = ask(app, "GET", "/metrics", sign(issuer.claims(groups=["heads"]))).text
+    assert 'caller="oidc:ana",status="200",tenant="red"' in figures
     refused = ask(app, "GET", "/admin/adapters", token).json()["error"]
     assert refused["code"] == "role"
     assert ask(app, "GET", "/admin/adapters", sign(issuer.claims(groups=["heads"]))).status_code == 200

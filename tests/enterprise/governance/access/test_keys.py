@@ -357,11 +357,11 @@ def test_many_requests_wait_for_one_reading_of_changed_keys(site: Site, caplog: 
 
 def test_callers_carry_what_the_key_says(site: Site) -> None:
     token = site.key("user", "--tenant", "red", "--class", "now", "--model", "chat")
-    access = open_access()
-    app = Application({}, access=access)
+    operator = site.key("operator")
+    app = Application({}, access=open_access())
     refused = ask(app, "POST", "/tokenize", token, json={"model": "other", "prompt": "a"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "model_not_allowed")
-    figures = ask(app, "GET", "/metrics", token).text
+    figures = ask(app, "GET", "/metrics", operator).text
     assert f'caller="key:{id_of(token)}",status="403",tenant="red"' in figures
 
 
