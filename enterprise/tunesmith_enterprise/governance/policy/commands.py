@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunesmith.errors import NotFoundError
 from tunesmith.plugin import Action
 from tunesmith_enterprise.commands.printing import AsJson, fields, print_json, result
+from tunesmith_enterprise.governance.policy.option import PolicyFile, policy_of
 
 if TYPE_CHECKING:
-    from tunesmith_enterprise.governance.policy.schema import Policy
+    pass
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-PolicyFile = Annotated[
-    Path | None,
-    typer.Option("--policy", metavar="FILE", help="A draft to look at.  [default: as set]", show_default=False),
-]
 
 
 @app.callback()
@@ -38,7 +33,7 @@ def show(policy: PolicyFile = None, as_json: AsJson = False) -> None:
     from tunesmith_enterprise.governance.policy.roles import actions_of, role_of
     from tunesmith_enterprise.governance.who import account
 
-    path, found = _read(policy)
+    path, found = policy_of(policy)
     me = account()
     role = None if found.roles is None else role_of(found.roles, me)
     if as_json:
@@ -72,7 +67,7 @@ def check(
     from tunesmith_enterprise.governance.policy.judging import judge
     from tunesmith_enterprise.governance.who import account
 
-    path, found = _read(policy)
+    path, found = policy_of(policy)
     asked: list[Action] = []
     if recipe is not None:
         from tunesmith.recipe import read_recipe
@@ -105,20 +100,6 @@ def check(
             result(f"ask {found.contact}")
     if not allowed:
         raise typer.Exit(1)
-
-
-def _read(draft: Path | None) -> tuple[Path, Policy]:
-    from tunesmith_enterprise.governance.policy.file import read_policy
-    from tunesmith_enterprise.governance.where import asked_for
-
-    path = draft or asked_for().policy
-    if path is None:
-        raise NotFoundError(
-            "the settings name no policy",
-            expected='policy = "/etc/tunesmith/policy.toml" under [plugins.enterprise] of the machine\'s settings',
-            fix="set it, or name a draft with --policy",
-        )
-    return path, read_policy(path)
 
 
 def _engine(model: str) -> dict[str, str]:

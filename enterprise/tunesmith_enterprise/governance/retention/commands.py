@@ -13,6 +13,7 @@ import typer
 
 from tunesmith.errors import DeniedError, NotFoundError, OutputError, RequestError, RunError
 from tunesmith_enterprise.commands.printing import AsJson, note, print_json, result
+from tunesmith_enterprise.governance.policy.option import PolicyFile, policy_of
 
 if TYPE_CHECKING:
     from tunesmith_enterprise.governance.policy.schema import Policy, Retention
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-PolicyFile = Annotated[
-    Path | None,
-    typer.Option("--policy", metavar="FILE", help="A draft to look at.  [default: as set]", show_default=False),
-]
 
 
 @app.callback()
@@ -38,7 +34,7 @@ def plan(policy: PolicyFile = None, as_json: AsJson = False) -> None:
     """Which runs would be removed, and why; which stay, and why. Changes nothing."""
     from tunesmith_enterprise.governance.retention.deciding import judged_runs
 
-    path, found = _policy(policy)
+    path, found = policy_of(policy, wanted="rules of retention")
     judged = judged_runs(_rules(path, found), _now())
     if as_json:
         print_json({"policy": str(path), "runs": [_plain(one) for one in judged]})
@@ -55,7 +51,7 @@ def apply(as_json: AsJson = False) -> None:
     from tunesmith_enterprise.governance.retention.deciding import judged_runs
     from tunesmith_enterprise.governance.retention.removing import leftovers, remove_leftover, remove_run
 
-    path, found = _policy(None)
+    path, found = policy_of(None, wanted="rules of retention")
     rules = _rules(path, found)
     _allowed(path, found, ", ".join(rules.folders))
     gone: list[Judged] = []
@@ -103,7 +99,7 @@ def delete(
     if not reason.strip():
         raise RequestError("no reason is given", parameter="reason", expected="why this run is deleted", fix="say it")
     policy = asked_for().policy
-    _allowed(policy, None if policy is None else _policy(None)[1], str(run))
+    _allowed(policy, None if policy is None else policy_of(None, wanted="rules of retention")[1], str(run))
     opened = Run.open(run)
     listed = opened.manifest.get("cache")
     # Machine code of engines comes from no row; what was made from rows other runs of the same rows make again.
@@ -119,20 +115,6 @@ def delete(
     if not isinstance(listed, list):
         note("this run does not say what was kept of its rows: `tunesmith cache clear` removes all that is kept")
     note("exports, copies and backups of it are elsewhere, and are not looked for")
-
-
-def _policy(draft: Path | None) -> tuple[Path, Policy]:
-    from tunesmith_enterprise.governance.policy.file import read_policy
-    from tunesmith_enterprise.governance.where import asked_for
-
-    path = draft or asked_for().policy
-    if path is None:
-        raise NotFoundError(
-            "the settings name no policy, and so no rules of retention",
-            expected='policy = "/etc/tunesmith/policy.toml" under [plugins.enterprise] of the machine\'s settings',
-            fix="set it; `tunesmith retention plan --policy FILE` looks at a draft",
-        )
-    return path, read_policy(path)
 
 
 def _rules(path: Path, policy: Policy) -> Retention:
