@@ -32,7 +32,12 @@ LONG = (
     "tests/core/training/test_compiling.py",
     *("tests/benchmarks/", "tests/core/export/test_onnx.py", "tests/cli/test_plugins_", "tests/e2e/"),
     *("tests/core/plugin/test_hook_pages.py", "tests/core/test_public.py"),
-    *("tests/enterprise/test_benchmarks.py", "tests/enterprise/distributed/", "tests/enterprise/test_support_desk.py"),
+    *("tests/enterprise/distributed/test_two_hosts.py", "tests/enterprise/test_benchmarks.py"),
+    *(
+        "plugins/tunesmith-privacy/tests/test_d",
+        "tests/enterprise/distributed/",
+        "tests/enterprise/test_support_desk.py",
+    ),
 )
 """Where the longest tests are, as their ids begin."""
 
@@ -74,12 +79,14 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def forge() -> Iterator[Forge]:
+def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
     """``tunesmith`` and Python in processes of their own that need not import anything: see ``Forge``."""
-    with tempfile.TemporaryDirectory() as folder:
-        warm = Forge(Path(folder))
-        yield warm
-        warm.close()
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # of all workers
+    warm = Forge(place / "forge")
+    yield warm
+    warm.close()
 
 
 @pytest.fixture(scope="session")

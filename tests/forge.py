@@ -1,14 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""A warm process that runs commands in forks of itself.
+"""A warm process that runs commands in forks of itself, for all workers of the tests.
 
 Pages of the documentation, benchmarks and tests call `tunesmith` and Python some three hundred times, and most of each
-call's time is importing torch and transformers. Here one process imports them once; a stand-in for the command hands
+call's time is importing torch and transformers. Here one process imports them once; a stand-in for a command hands
 its arguments, folder, environment and open files to it, and the command runs in a fork: a process of its own, only with
 its imports done. That the real command works from its start is shown where it is killed or asked through a pipe
 (tests/e2e/test_commands.py, test_search.py, tests/cli/test_start.py).
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import runpy
@@ -18,46 +20,77 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 STAND_IN = """#!{python} -SE
-import json, os, socket, struct, sys
+import json, os, signal, socket, struct, sys
+ENDS = [one for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT) if signal.getsignal(one) != signal.SIG_IGN]
+signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+passed = []
+def pass_on(number, frame):
+    passed.append(number)
+    os.kill(fork, number)
 with socket.socket(socket.AF_UNIX) as line:
     line.connect({address!r})
     told = json.dumps(dict(argv=sys.argv, cwd=os.getcwd(), env=dict(os.environ))).encode()
     socket.send_fds(line, [struct.pack("!I", len(told))], [0, 1, 2])
     line.sendall(told)
+    (fork,) = struct.unpack("!I", line.recv(4, socket.MSG_WAITALL))
+    for number in ENDS:
+        signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     answer = line.recv(1)
+if passed and not answer:
+    signal.signal(passed[-1], signal.SIG_DFL)
+    os.kill(os.getpid(), passed[-1])
 sys.exit(answer[0] if answer else 70)
 """
 
 
+COMMANDS = {one.name: one for one in entry_points(group="console_scripts") if one.name.startswith("tunesmith")}
+"""Ours, as far as they are installed."""
 PYTHON = "forked-python"
-"""Takes ``-c PROGRAM``, ``-m tunesmith_cli``, or a file, and arguments; nothing else that Python takes."""
+"""Takes ``-c PROGRAM``, ``-m MODULE``, or a file, and arguments; nothing else that Python takes."""
 
 
 class Forge:
-    """Starts the warm process; ``folder`` then holds the commands ``tunesmith`` and ``PYTHON``, which use it.
+    """Uses the warm process of a folder, or starts it; the folder holds ``PYTHON`` and our commands, which use it too.
 
-    Ending one of them from outside does not end its fork: what is to be killed needs the real command.
+    Signals that ask one of them to end are passed on to its fork. SIGKILL cannot be: what is to be killed needs the
+    real command, and so does what looks at its own process group or terminal.
 
     Args:
-        folder: empty; its path must be short enough for a socket's address (about 100 characters).
+        folder: of all that share the process; it lasts as long as one of them is there. Its path must be short enough
+            for a socket's address (about 100 characters).
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, address = folder, str(folder / "line")
-        for command in (folder / "tunesmith", folder / PYTHON):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait, and use what the first one started
+            self._stay = stay(folder)
+            if self._stay is None:
+                self._start(str(folder / "line"))
+                self._stay = stay(folder)
+        assert self._stay is not None, "the warm process did not come up"
+
+    def _start(self, address: str) -> None:
+        for name in (*COMMANDS, PYTHON):
+            command = self.folder / name
             command.write_text(STAND_IN.format(python=sys.executable, address=address))
             command.chmod(0o755)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen([sys.executable, __file__, address], **pipes)
-        assert self._process.stdout is not None
-        ready = self._process.stdout.readline()
-        assert ready == b"ready\n", "the warm process did not come up"
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        process = subprocess.Popen([sys.executable, __file__, str(self.folder)], **pipes)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        threading.Thread(target=process.wait, daemon=True).start()  # else it would be told of as still running
 
     def python(self, *arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
         """``python ARGUMENTS`` in a fork, to its end; options are those of ``subprocess.run``."""
@@ -69,11 +102,23 @@ class Forge:
         return self.python("-m", "tunesmith_cli", *arguments, **options)
 
     def close(self) -> None:
-        self._process.communicate()  # which closes its input
+        assert self._stay is not None
+        self._stay.close()
 
 
-def serve(address: str) -> None:
-    """Fork for every line that comes in, until whoever started this closes its input, or is gone."""
+def stay(folder: Path) -> socket.socket | None:
+    """Keeps the folder's process alive as long as this is open; none, where there is no process."""
+    line = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(OSError):
+        line.connect(str(folder / "stay"))
+        if line.recv(1):
+            return line
+    line.close()
+    return None
+
+
+def serve(folder: Path) -> None:
+    """Fork for every line that comes in, until nobody stays."""
     import peft
     import pyarrow as pa
     import sklearn.metrics
@@ -84,32 +129,52 @@ def serve(address: str) -> None:
 
     import tunesmith.engine.compiled
     import tunesmith.training
+    from tunesmith.evaluate.report.page import page_environment
+    from tunesmith.machine.precision import bf16_speedup
     from tunesmith_cli.main import main
 
-    get_checkpoint_conversion_mapping("llama")  # half a second when it is first asked for anything
+    # What a process does once, and half a second each: every fork would do it again.
+    get_checkpoint_conversion_mapping("llama")
+    bf16_speedup()  # on one thread, as everything before a fork must be
+    page_environment().get_template("report.html.j2")
+    mains = {name: entry.load() for name, entry in COMMANDS.items()} | {PYTHON: main}
     del peft, pa, sklearn, torch, transformers, AutoModelForCausalLM, AutoModelForSequenceClassification, tunesmith
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the forks ended: they say it themselves
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(address)
-        door.listen()
+    with socket.socket(socket.AF_UNIX) as door, socket.socket(socket.AF_UNIX) as stays:
+        for one, name in ((door, "line"), (stays, "stay")):
+            (folder / name).unlink(missing_ok=True)  # of one that is over
+            one.bind(str(folder / name))
+            one.listen()
         print("ready", flush=True)
-        while True:
-            if sys.stdin in select.select([door, sys.stdin], [], [])[0]:
-                return
+        if not select.select([stays], [], [], 10)[0]:
+            return  # whoever started this was ended meanwhile
+        kept = [stays.accept()[0]]
+        kept[0].sendall(b"1")
+        while kept:
+            heard = select.select([door, stays, *kept], [], [])[0]
+            kept = [one for one in kept if one not in heard]  # they say nothing: one that is heard of has ended
+            if stays in heard:
+                kept.append(stays.accept()[0])
+                kept[-1].sendall(b"1")
+            if door not in heard:
+                continue
             line, _ = door.accept()
             if os.fork() == 0:
-                door.close()
+                for one in (door, stays, *kept):
+                    one.close()
                 code = 70
                 try:
-                    code = run(line, main)
+                    code = run(line, mains)
                 finally:
                     line.sendall(bytes([code]))
                     os._exit(code)
             line.close()
 
 
-def run(line: socket.socket, main: Callable[[], int]) -> int:
+def run(line: socket.socket, mains: Mapping[str, Callable[[], int]]) -> int:
     """One command, as if it had been started: gives its exit status."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    line.sendall(struct.pack("!I", os.getpid()))
     head, files, _, _ = socket.recv_fds(line, 4, 3)
     (size,) = struct.unpack("!I", head)
     told = b""
@@ -119,7 +184,6 @@ def run(line: socket.socket, main: Callable[[], int]) -> int:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
@@ -138,9 +202,12 @@ def run(line: socket.socket, main: Callable[[], int]) -> int:
             sys.argv = arguments
             sys.path.insert(0, str(Path(arguments[0]).parent))
             runpy.run_path(arguments[0], run_name="__main__")
+        elif Path(command).name == PYTHON and arguments[1] != "tunesmith_cli":
+            sys.argv = arguments[1:]
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = [command, *arguments[2 if Path(command).name == PYTHON else 0 :]]
-            code = main()
+            code = mains[Path(command).name]()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):
@@ -154,4 +221,4 @@ def run(line: socket.socket, main: Callable[[], int]) -> int:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(Path(sys.argv[1]))

@@ -28,15 +28,11 @@ def run(root, tmp_path, forge):
     return ran
 
 
-def test_the_load_of_clients_is_answered(root, tmp_path):
-    out = tmp_path / "result.json"
-    # Not in a fork: the benchmark ends the server that it started, and a stand-in's fork would stay.
-    command = [sys.executable, str(root / "benchmarks" / "serve_load.py"), "--shape", "tiny", "--clients", "2"]
-    command += ["--tokens", "6", "--context", "96", "--only", "tunesmith", "--max-steps", "2", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "| tunesmith |" in done.stdout
-    figures = json.loads(out.read_text())["median"]["tunesmith"]
+def test_the_load_of_clients_is_answered(run):
+    arguments = ["--shape", "tiny", "--clients", "2", "--tokens", "6", "--context", "96", "--only", "tunesmith"]
+    printed, found = run("serve_load.py", *arguments)
+    assert "| tunesmith |" in printed
+    figures = found["median"]["tunesmith"]
     assert (figures["whole_2"], figures["failed_2"], figures["refused_2"]) == (4, 0, 0)
     assert figures["events_2"] == 4 * 6
     assert min(figures["tokens_per_second_2"], figures["first_p50_ms_2"]) > 0

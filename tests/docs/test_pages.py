@@ -108,9 +108,7 @@ def test_what_the_page_says_works(page, place, forge):
                 done = forge.python("-c", code, cwd=place, env=environment)
             else:
                 shell = [shutil.which("bash") or "sh", "-ec", code]
-                # What is left running will be ended from outside, and that ends no fork: the real command.
-                unforged = {"PATH": installed} if "& echo $!" in code else {}
-                done = subprocess.run(shell, cwd=place, env=environment | unforged, capture_output=True, text=True)
+                done = subprocess.run(shell, cwd=place, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{code}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
     if page.name in PROMISES:
         PROMISES[page.name](place, forge, environment)

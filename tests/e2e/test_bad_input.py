@@ -211,8 +211,9 @@ def test_an_output_that_cannot_be_made(job, tmp_path):
         job(overrides=["output=file/run"])
 
 
-def test_no_network_for_a_hub_id(job, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_no_network_for_a_hub_id(tmp_path, forge):
+    """In a process that has been offline from its start: the hub's library looks once."""
+    assert os.environ["HF_HUB_OFFLINE"] == "1"  # the forge's too
     code = "import tunesmith\n" + textwrap.dedent(
         """
         try:
@@ -222,7 +223,8 @@ def test_no_network_for_a_hub_id(job, monkeypatch):
             print(type(error).__name__, error)
         """
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = forge.python("-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(OfflineError.__name__), done.stdout + done.stderr
     assert "someone/some-model" in done.stdout
     assert "tunesmith/tiny" in done.stdout, "the offline ways are named"

@@ -24,6 +24,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from desk import DAY, Desk
+from forge import PYTHON, Forge
 from sealing_runs import a_trained_run
 
 import tunesmith_enterprise
@@ -37,8 +38,8 @@ pytest.importorskip("fastapi", reason="needs the extra serve")
 class Shop:
     """A customer of the maker's: the product, with the package as the vendor builds it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.desk = folder, Desk()
+    def __init__(self, folder: Path, forge: Forge) -> None:
+        self.folder, self.desk, self._python = folder, Desk(), forge.folder / PYTHON
         package = folder / "site" / "tunesmith_enterprise"
         source = Path(tunesmith_enterprise.__file__).parent
         shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__", "server"))
@@ -59,7 +60,7 @@ class Shop:
     def open(self, root: Path, *args: str) -> Iterator[subprocess.Popen[bytes]]:
         """The product while it runs; then it is asked to end, and has to."""
         program = root / "docs" / "examples" / "support_desk" / "support_desk.py"
-        command = [sys.executable, str(program), "--folder", "desk", "--model", "run", "--rows", "rows.jsonl"]
+        command = [str(self._python), str(program), "--folder", "desk", "--model", "run", "--rows", "rows.jsonl"]
         environ = os.environ | {
             "PYTHONPATH": str(self.folder / "site"), "XDG_CONFIG_HOME": str(self.folder / "config"),
             "XDG_STATE_HOME": str(self.folder / "state"), "TUNESMITH_CACHE": "off", "OMP_NUM_THREADS": "1",
@@ -107,8 +108,10 @@ class Shop:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sealed models are opened in memory on Linux")
 @pytest.mark.timeout(600)
-def test_the_product_answers_learns_keeps_its_models_sealed_and_starts_again(tmp_path: Path, root: Path) -> None:
-    shop = Shop(a_trained_run(tmp_path))
+def test_the_product_answers_learns_keeps_its_models_sealed_and_starts_again(
+    tmp_path: Path, root: Path, forge: Forge
+) -> None:
+    shop = Shop(a_trained_run(tmp_path), forge)
     key = tmp_path / "seal.key"
     create_key_file(key)
     settings = tmp_path / "config" / "tunesmith" / "tunesmith.toml"

@@ -14,6 +14,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from forge import Forge
 
 import tunesmith
 from tunesmith._plugins.scaffold import LONGEST_NAME, plugin_names, project_files, write_project
@@ -42,6 +43,12 @@ class Installed:
     def run(self, *command: object, cwd: Path) -> str:
         """What a command says that sees these plugins and no other."""
         return run(*command, cwd=cwd, environ=self.environ())
+
+    def forked(self, forge: Forge, *command: object, cwd: Path) -> str:
+        """What Python says in a fork, which has all of the core imported and none of these plugins."""
+        done = forge.python(*command, cwd=cwd, env=self.environ())
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
 
     def environ(self) -> dict[str, str]:
         """In which these plugins are, and no other."""
@@ -92,7 +99,7 @@ def test_types_hold(installed: Installed, root: Path) -> None:
     run(*command, cwd=root, environ={**os.environ, "MYPYPATH": str(installed.projects[EVERYTHING])})
 
 
-def test_every_plugin_is_in_use_and_every_target_can_be_imported(installed: Installed) -> None:
+def test_every_plugin_is_in_use_and_every_target_can_be_imported(installed: Installed, forge: Forge) -> None:
     code = """
 import json
 from tunesmith._plugins import get_host
@@ -105,22 +112,23 @@ records = [record for record in get_host().records if record.status != "disabled
 told = {one.name: [one.status, one.reason, dict(one.provides)] for one in records}
 print(json.dumps(told))
 """
-    told = json.loads(installed.run(sys.executable, "-c", code, cwd=installed.site))
+    told = json.loads(installed.forked(forge, "-c", code, cwd=installed.site))
     del told["tunesmith"]
     expected = {name: ["ok", "", {part: [name] for part in parts}] for name, parts in variants().items()}
     assert told == expected
 
 
-def test_the_tests_that_come_with_them_pass(installed: Installed, tmp_path: Path) -> None:
+def test_the_tests_that_come_with_them_pass(installed: Installed, tmp_path: Path, forge: Forge) -> None:
     """Of each part alone, of the usual ones and of all."""
     tried = [name for name, parts in variants().items() if len(parts) != 2]
     tests = [installed.projects[name] / "tests" for name in tried]
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", f"--rootdir={installed.site.parent}"]
-    said = installed.run(sys.executable, "-m", "pytest", *options, "-c", os.devnull, *tests, cwd=tmp_path)
+    program = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    said = installed.forked(forge, "-c", program, *options, "-c", os.devnull, *tests, cwd=tmp_path)
     assert f"{len(tried)} passed" in said
 
 
-def test_one_job_uses_all_of_it_as_the_readme_says(installed: Installed, tmp_path: Path) -> None:
+def test_one_job_uses_all_of_it_as_the_readme_says(installed: Installed, tmp_path: Path, forge: Forge) -> None:
     recipe = f"""
 task: text-classification
 model: tunesmith/tiny
@@ -138,13 +146,11 @@ output: run
 """
     (tmp_path / "recipe.yaml").write_text(recipe, "utf-8")
     (tmp_path / f"rows.{EVERYTHING}").write_text("text: it  leaks\nrating: 1\n\ntext: love it\nrating: 5\n", "utf-8")
-    installed.run(sys.executable, "-m", "tunesmith_cli", "train", "recipe.yaml", cwd=tmp_path)
+    installed.forked(forge, "-m", "tunesmith_cli", "train", "recipe.yaml", cwd=tmp_path)
     assert "How long the rows are" in (tmp_path / "run" / "report.html").read_text("utf-8")
     assert len((tmp_path / "run" / "steps.csv").read_text("utf-8").splitlines()) == 3
-    command = ["-m", "tunesmith_cli", EVERYTHING, "count", "run", f"rows.{EVERYTHING}"]
-    done = subprocess.run(
-        [sys.executable, *command], cwd=tmp_path, env=installed.environ(), capture_output=True, text=True
-    )
+    command = (EVERYTHING, "count", "run", f"rows.{EVERYTHING}")
+    done = forge.tunesmith(*command, cwd=tmp_path, env=installed.environ())
     assert done.returncode == 2
     assert "the answers of run have no 'rating' to count" in done.stderr  # they have labels: it was another task
     assert "task text-classification, which answers label, probability, probabilities" in done.stderr

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from tunesmith.data.rows import ReadOptions, Row
 from tunesmith.errors import DataError, SettingsError
 from tunesmith.registry import get_registry
 from tunesmith.testing import check_plugin
+from tunesmith_cli.main import main
 from tunesmith_thucnews import dataset, folders, terms, titles
 from tunesmith_thucnews.cli import app
 
@@ -169,15 +169,19 @@ def test_check_counts_and_names_every_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("accepted")
-def test_a_job_from_end_to_end(tmp_path: Path) -> None:
+def test_a_job_from_end_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made_up(tmp_path / "copy")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUNESMITH_THUCNEWS", "copy")
 
     def tunesmith(*words: str) -> str:
-        command = [sys.executable, "-m", "tunesmith_cli", *words]
-        environment = os.environ | {"TUNESMITH_THUCNEWS": "copy", "PYTHONUTF8": "1"}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        capsys.readouterr()
+        code = main(list(words))
+        said = capsys.readouterr()
+        assert code == 0, said.out + said.err
+        return said.out
 
     tunesmith(
         *("train", "--task", "text-classification", "--model", "scratch:bert-200k", "--out", "run"),

@@ -5,8 +5,6 @@ import json
 import os
 import random
 import re
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -245,7 +243,7 @@ def test_its_files_are_for_whoever_the_folder_is_for(tmp_path):
     assert sorted(file.name for file in path.iterdir())[-1] == "weights.safetensors"
 
 
-def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path):
+def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path, forge):
     """A real limit of the operating system on file size, in a real process."""
     code = """
         import resource, signal, sys
@@ -267,9 +265,8 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path):
         except OutputError as error:
             print(error)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], capture_output=True, text=True, check=True
-    )
+    done = forge.python("-c", textwrap.dedent(code), tmp_path)
+    assert done.returncode == 0, done.stderr
     assert "step-00000002" in done.stdout
     assert "to do:" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from desk import DAY, Desk
+from forge import PYTHON, Forge
 
 import tunesmith_enterprise
 from tunesmith.licensing import armor
@@ -99,12 +100,15 @@ class Site:
 
 
 class Forks:
-    """A process that has done the recipe alone, into ``one``, and forks one for every part that a test starts."""
+    """A process that has done the recipe alone, into ``one``, and forks one for every part that a test starts.
 
-    def __init__(self, site: Site) -> None:
+    It is a fork itself, for the time that importing takes.
+    """
+
+    def __init__(self, site: Site, forge: Forge) -> None:
         self.site = site
         self._process = subprocess.Popen(
-            [sys.executable, str(FORKS), site.recipe("one.yaml", output="one")],
+            [str(forge.folder / PYTHON), str(FORKS), site.recipe("one.yaml", output="one")],
             cwd=site.folder, env=site.environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 
@@ -183,8 +187,8 @@ class Launched:
 
 
 @pytest.fixture(scope="session")
-def forks(site: Site) -> Iterator[Forks]:
-    one = Forks(site)
+def forks(site: Site, forge: Forge) -> Iterator[Forks]:
+    one = Forks(site, forge)
     yield one
     one.end()
 
