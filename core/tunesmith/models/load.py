@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import ModelError
-from tunesmith.models.adapters import load_adapter
+from tunesmith.models.adapters import head_modules, load_adapter
 from tunesmith.models.architectures import Head, model_class, read_config, scratch_config
 from tunesmith.models.fresh import seeded
 from tunesmith.models.quiet import quiet_libraries
-from tunesmith.models.shapes import shapes_suffice
+from tunesmith.models.shapes import shapes_suffice, weights_may_be_later
 from tunesmith.models.source import ModelSource
 from tunesmith.models.tokenizers import load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from tunesmith.models.later import StandIns
     from tunesmith.registry import Registry
 
 __all__ = ["base_identity", "load_weights"]
@@ -103,8 +104,9 @@ def _untrained(
 
 
 def _pretrained(
-    source: ModelSource, head: Head, seed: int, new_head: bool, registry: Registry, overrides: dict[str, Any]
-) -> PreTrainedModel:
+    source: ModelSource, head: Head, seed: int, new_head: bool, registry: Registry, overrides: dict[str, Any],
+    *, whole: bool = False,
+) -> PreTrainedModel:  # fmt: skip
     import torch
 
     folder = source.folder
@@ -122,10 +124,11 @@ def _pretrained(
         model.eval()
         return model
     remote = {"trust_remote_code": True} if source.trust_remote_code and hasattr(build, "_model_mapping") else {}
+    stand_ins = None if whole else _stand_ins(source, config)
     try:
         with quiet_libraries(), seeded(seed):
             model, info = build.from_pretrained(
-                folder,
+                folder if stand_ins is None else None,
                 config=config,
                 dtype=torch.float32,
                 use_safetensors=True,
@@ -135,6 +138,7 @@ def _pretrained(
                 **_without_pooler(build, head),
                 **_renamed_body(build),
                 **remote,
+                **({} if stand_ins is None else {"state_dict": stand_ins.tensors}),
             )
     except Exception as error:  # transformers raises of everything for a configuration that nobody could have saved
         raise ModelError(
@@ -144,9 +148,14 @@ def _pretrained(
             fix="copy or download the model again; or install what is missing, if the line above names a package",
         ) from error
     report = _Report.of(info)
+    later = None
+    if stand_ins is not None:
+        later = stand_ins.adopted(model)
+        if later is None:
+            return _pretrained(source, head, seed, new_head, registry, overrides, whole=True)
     if _renamed_body(build):  # else save_pretrained would give the weights the names they had in the checkpoint again
         model._weight_conversions = None
-    _detach_from_file(model)
+    _detach_from_file(model, () if later is None else later)
     new = _judge(report, model, source, head, new_head=new_head, has_head=type(model).__name__ in trained_as)
     if new:
         _logger.info("new output layer, initialized with seed %d: %s", seed, ", ".join(sorted(new)))
@@ -156,6 +165,13 @@ def _pretrained(
     model._tunesmith_digest = source.digest
     model._tunesmith_seed = seed
     model._tunesmith_headless = head == "features"
+    if later is not None:
+        for name in head_modules(model):  # they are small, and copied when there are adapters
+            later.fill(model.get_submodule(name))
+        model._tunesmith_later = later
+        if model.can_generate():
+            model.generation_config = _generation_config(folder)
+        model.config.name_or_path = str(folder)
     _make_generation_config_valid(model, source)
     model.eval()
     return model
@@ -176,15 +192,39 @@ def _renamed_body(build: Any) -> dict[str, dict[str, str]]:
     return {"key_mapping": {rf"^{usual}\.": f"{own}."}} if usual != own else {}
 
 
-def _detach_from_file(model: Any) -> None:
-    """Copy the weights into memory of their own.
+def _stand_ins(source: ModelSource, config: Any) -> StandIns | None:
+    """In the place of the weights, where these may come later."""
+    quantized = getattr(config, "quantization_config", None) is not None
+    if not weights_may_be_later() or quantized or source.trust_remote_code:
+        return None
+    from tunesmith.models.later import StandIns  # torch is loaded by whoever needs a model
+
+    assert source.folder is not None
+    return StandIns(source.folder)
+
+
+def _detach_from_file(model: Any, later: Container[object]) -> None:
+    """Copy the weights into memory of their own, but for those that come later.
 
     transformers leaves them mapped from the file. There they are aligned as the file happens to be, and matrix products
     over memory that is aligned differently can differ in the last bit, so that a model would not equal its own copy.
     Besides, whoever overwrites the file would change, or crash, the process.
     """
     for tensor in (*model.parameters(), *model.buffers()):
-        tensor.data = tensor.data.clone()
+        if tensor not in later:
+            tensor.data = tensor.data.clone()
+
+
+def _generation_config(folder: Path) -> Any:
+    """What transformers reads beside weights; where there are stand-ins it does not look for it."""
+    from transformers import GenerationConfig
+
+    with quiet_libraries():
+        try:
+            return GenerationConfig.from_pretrained(folder, local_files_only=True)
+        except OSError:
+            options = {"config_file_name": "config.json", "_from_model_config": True}
+            return GenerationConfig.from_pretrained(folder, local_files_only=True, **options)
 
 
 def _make_generation_config_valid(model: Any, source: ModelSource) -> None:

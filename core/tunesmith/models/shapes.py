@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""Models without the values of their weights, for whoever only counts: nothing is read and no memory taken."""
+"""Models without the values of their weights, for whoever only counts: nothing is read and no memory taken. And for
+whoever puts them in place part by part (``later.py``)."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["only_shapes", "shapes_suffice", "with_real_weights"]
+__all__ = ["only_shapes", "shapes_suffice", "weights_later", "weights_may_be_later", "with_real_weights"]
 
 _only: ContextVar[bool] = ContextVar("tunesmith.models.shapes", default=False)
+_later: ContextVar[bool] = ContextVar("tunesmith.models.later", default=False)
 
 
 @contextmanager
@@ -33,6 +35,24 @@ def only_shapes() -> Iterator[None]:
 def shapes_suffice() -> bool:
     """Whether the caller is within :func:`only_shapes`."""
     return _only.get()
+
+
+@contextmanager
+def weights_later() -> Iterator[None]:
+    """Within it, models of a folder come without the values of their weights, where it is known how to read these one
+    by one; :func:`tunesmith.models.later.later_weights` says which did, and puts them in place. Others come whole:
+    untrained ones, and those whose files hold their weights in another form, as merged experts do.
+    """
+    token = _later.set(True)
+    try:
+        yield
+    finally:
+        _later.reset(token)
+
+
+def weights_may_be_later() -> bool:
+    """Whether the caller is within :func:`weights_later`."""
+    return _later.get()
 
 
 def with_real_weights(add: Callable[[], nn.Module]) -> nn.Module:

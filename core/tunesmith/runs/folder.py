@@ -130,6 +130,29 @@ class Run:
                 raise _occupied(self.path, sorted(entry.name for entry in self.path.iterdir())) from None
 
     @classmethod
+    def forget_unmade(cls, folder: str | os.PathLike[str]) -> bool:
+        """Free a folder that a process claimed for a run and was killed before the run was there. A folder in which
+        there is a run, or anything that no claim leaves behind, stays as it is.
+
+        For callers who know that this process is gone, and that nobody else makes a run there: a claim does not say
+        whether its maker lives.
+
+        Returns:
+            Whether there was such a claim.
+
+        Raises:
+            OutputError: the place cannot be written.
+        """
+        path = Path(folder).expanduser()
+        with writing(path):
+            names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+            if not _is_claim(names):
+                return False
+            for name in sorted(names, key=LOCK.__eq__):  # the lock last: until then nobody takes the folder for free
+                (path / name).unlink(missing_ok=True)
+        return True
+
+    @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Run:
         """Take up a run folder.
 
@@ -319,6 +342,11 @@ def _remove(files: Sequence[Path], folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
+def _is_claim(names: Sequence[str]) -> bool:
+    """Whether a folder holds what a process makes there before the run's manifest, and nothing else."""
+    return LOCK in names and all(name in (LOCK, RECIPE) or fnmatch(name, TEMPORARY) for name in names)
+
+
 def _occupied(path: Path, names: Sequence[str]) -> OutputError:
     fix = ["choose another output: --set output=FOLDER"]
     if MANIFEST in names:
@@ -330,7 +358,7 @@ def _occupied(path: Path, names: Sequence[str]) -> OutputError:
                 fix.append(f"or go on with that one: tunesmith train --resume {path}")
         except RunError as error:
             what = f"a run that cannot be read ({error.what})"
-    elif LOCK in names and all(name in (LOCK, RECIPE) or fnmatch(name, TEMPORARY) for name in names):
+    elif _is_claim(names):
         what = "what is left of a job that was killed before its first step"
         fix.append(f"or delete it: rm -r {path}")
     else:

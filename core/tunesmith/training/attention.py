@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tunesmith.models.later import later_weights
 from tunesmith.models.methods import evaluation_mode
 from tunesmith.models.shapes import shapes_suffice
 from tunesmith.tasks.base import Encoded, Task
@@ -77,7 +78,9 @@ def fit_attention(
 def _said(base: nn.Module, inputs: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
     """What a forward pass answers, in evaluation mode; nothing where it cannot be done this way."""
     known = inspect.signature(base.forward).parameters
-    with evaluation_mode(base), torch.no_grad(), suppress(NotImplementedError, KeyError):
+    later = later_weights(base)
+    values = nullcontext() if later is None else later.while_computing(base)
+    with values, evaluation_mode(base), torch.no_grad(), suppress(NotImplementedError, KeyError):
         said: Any = base(**{name: value for name, value in inputs.items() if name in known})
         return [value for value in said.values() if isinstance(value, torch.Tensor) and value.is_floating_point()]
     return []

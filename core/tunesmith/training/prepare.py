@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from tunesmith.data.mixing import Mixture
 from tunesmith.machine.precision import choose_precision
 from tunesmith.models import apply_method, count_parameters, find_model
 from tunesmith.models.freezing import frozen_counts
+from tunesmith.models.shapes import weights_later
 from tunesmith.models.source import ModelSource
 from tunesmith.recipe import Recipe
 from tunesmith.recipe.plugins import resolve_plugins
@@ -141,7 +143,8 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry, *, whole_voc
     for split in ("validation", "test"):
         task.check(getattr(splits, split), split)
     recipe = resolve_evaluation(recipe, task, validation_rows=len(splits.validation))
-    model = strategy.prepare(apply_method(task.build(source), recipe.method))
+    with weights_later() if strategy.fills and _values_can_wait(recipe, task) else nullcontext():
+        model = strategy.prepare(apply_method(task.build(source), recipe.method))
     items = encode_splits(task, splits, workers=torch.get_num_threads())
     rehearse_answers(recipe, task, splits, items, registry)
     lengths = item_lengths(items["train"])
@@ -201,6 +204,15 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry, *, whole_voc
         items = {**items, **frozen.items}
         return Work(recipe, strategy, task, source, model, splits, items, frozen.collate, feed, facts, counts)
     return Work(recipe, strategy, task, source, model, splits, items, task.collate, feed, facts, counts, augmentation)
+
+
+def _values_can_wait(recipe: Recipe, task: Task[Any, Any]) -> bool:
+    """Whether nobody looks at the values of weights before the first step: no reference that is learned before, no
+    objective that is tried out, and no adapter that is made of what it adapts.
+    """
+    looks = type(task).before_training is not Task.before_training
+    tried = task.default_objective is not None and task.chosen.plugin != "tunesmith"
+    return not (looks or tried or recipe.method.dora or recipe.method.quantize)
 
 
 def _augmented(augmentation: Augmentation, recipe: Recipe, task: Task[Any, Any]) -> dict[str, str]:

@@ -36,6 +36,8 @@ class Strategy(Protocol):
         divides: held-out rows are to go through :meth:`divide`.
         portable: what it computes is what one process computes, but for rounding: a job that was begun here may go on
             with another strategy that says so too.
+        compiles: every process computes whole layers in its own forward and backward pass, so that they may be compiled
+            (``train.compile``). Left out: they may not.
     """
 
     device: torch.device
@@ -46,6 +48,9 @@ class Strategy(Protocol):
 
     @property
     def portable(self) -> bool: ...
+
+    @property
+    def fills(self) -> bool: ...
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Put the model in place; what comes back is what the loop calls.
@@ -100,7 +105,7 @@ class Strategy(Protocol):
 
     def begin(self, model: nn.Module, recipe: Recipe, sample: Callable[[], Batch]) -> None:
         """The job is prepared, and its optimizer about to be made. Whoever divides the weights among processes does so
-        here, in place: everything before has seen the whole model.
+        here, in place: everything before has seen the whole model, or, where the strategy ``fills``, its shapes.
 
         Args:
             model: what ``prepare`` gave, with the weights that train marked so.
@@ -151,13 +156,18 @@ class Single:
 
     is_main = True
     divides: bool = False
+    fills: bool = False
 
     portable = True
+    compiles = True
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A subclass may compute something else: unless it says that it does not, its jobs stay with it."""
+        """A subclass may compute something else: unless it says that it does not, its jobs stay with it, and its layers
+        are not compiled.
+        """
         super().__init_subclass__(**options)
         cls.portable = cls.__dict__.get("portable", False)
+        cls.compiles = cls.__dict__.get("compiles", False)
 
     def __init__(self, recipe: Recipe) -> None:
         self.device = choose_device(recipe.train.device)

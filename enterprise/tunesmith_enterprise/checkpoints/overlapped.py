@@ -24,17 +24,18 @@ from tunesmith.training.checkpoint import (
     write_tensors,
 )
 from tunesmith.training.checkpoints import Checkpoints
-from tunesmith.training.strategy import Single
 from tunesmith_enterprise.checkpoints.hooks import refuse_without_grant
 from tunesmith_enterprise.checkpoints.writer import Writer
+from tunesmith_enterprise.optimizations.float8.strategy import Float8Training
 
 __all__ = ["Overlapped", "OverlappedCheckpoints"]
 
 
-class Overlapped(Single):
-    """As ``single``, to the last bit; but for when a checkpoint is whole."""
+class Overlapped(Float8Training):
+    """As ``single``, to the last bit, unless the recipe asks for float8; but for when a checkpoint is whole."""
 
     portable = True
+    compiles = True
 
     def __init__(self, recipe: Recipe) -> None:
         refuse_without_grant()

@@ -59,6 +59,13 @@ def launch(
         list[str] | None,
         typer.Option("--option", metavar="KEY=VALUE", help="With --to: e.g. partition=gpu, time=12:00:00. Repeatable."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", metavar="auto|local|HOST:PORT", help="Start them on this Ray cluster; --nproc counts all of them."
+        ),
+    ] = None,
+    ray_cpus: Annotated[int, typer.Option(min=1, help="With --ray: processors for each process.")] = 1,
     force: Annotated[
         bool, typer.Option("--force", help="Start although the job seems to need more memory than there is.")
     ] = False,
@@ -96,6 +103,8 @@ def launch(
         return
     if out is not None or options:
         ctx.fail("--out and --option go with --to")
+    if ray is not None and (nodes > 1 or node_rank or rendezvous is not None or interface is not None):
+        ctx.fail("with --ray, Ray chooses the machines: leave --nodes, --node-rank, --rendezvous and --interface out")
     host, port = _meeting_place(ctx, rendezvous, nodes, node_rank)
     if strategy is not None and resume is not None and node_rank == 0:
         from tunesmith.registry import get_registry
@@ -116,6 +125,11 @@ def launch(
         folder="" if logs is None else str(logs),
         join_timeout=join_timeout,
     )
+    if ray is not None:
+        from tunesmith_enterprise.distributed.ray_launching import Cluster, launch_on_ray
+
+        cluster = Cluster(address=ray, processes=processes, cpus=ray_cpus, max_restarts=max_restarts)
+        raise typer.Exit(launch_on_ray(order, cluster))
     place = Place(node=node_rank, nodes=nodes, processes=processes, host=host, port=port)
     patience = Patience(hang_timeout=hang_timeout, node_timeout=node_timeout, max_restarts=max_restarts)
     raise typer.Exit(start(order, place=place, patience=patience, interface=interface or ""))

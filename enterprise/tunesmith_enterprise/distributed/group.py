@@ -106,9 +106,14 @@ class Group:
         self._broadcast(torch.tensor([_STEP]))
 
     def between_steps(self) -> None:
-        """From here to the next step, this process may need any time."""
+        """From here to what all do together next, this process may need any time."""
         if self.pulse is not None:
             self.pulse.between()
+
+    def evaluating(self) -> None:
+        """From here on, and from here again, this process computes a batch of held-out rows."""
+        if self.pulse is not None:
+            self.pulse.evaluating()
 
     def hear(self, *kinds: str) -> Mapping[str, Any]:
         """What the main process says next: one of these kinds, ``step`` among them.

@@ -35,7 +35,7 @@ from tunesmith_enterprise.distributed.report import JobReport
 if TYPE_CHECKING:
     from tunesmith_enterprise.distributed.agent import Agent, Stops
 
-__all__ = ["Patience", "launch"]
+__all__ = ["WORKER", "Patience", "for_several", "launch"]
 
 WORKER: Final = ("-m", "tunesmith_enterprise.distributed.worker")
 _STRATEGY: Final = "enterprise/ddp"
@@ -86,7 +86,7 @@ def launch(
     order = replace(order, folder=str(folder if place.nodes == 1 else folder / f"node-{place.node}"))
     order.make_folder()
     if place.node == 0 or order.recipe:
-        order = _for_several(order)
+        order = for_several(order)
     _share_the_machine(place, interface)
     code, stops = None, Stops()
     try:
@@ -229,7 +229,7 @@ class _Job:
         )
 
 
-def _for_several(order: Order) -> Order:
+def for_several(order: Order) -> Order:
     """The same order with the strategy of several processes, where the recipe names none."""
     strategy = order.job().train.strategy
     if strategy in STRATEGIES:

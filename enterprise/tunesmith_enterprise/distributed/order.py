@@ -120,17 +120,20 @@ class Order:
 
     def find_run(self) -> None:
         """Note the run that the main process made, where it was lost before it could: its next start goes on with it.
+        Where it was lost before the run was there, its claim of the folder is taken back.
 
-        The folder was free when the job began: nobody else has made a run there.
+        The folder was free when the job began, and all its processes have ended: nobody else has made a run there.
 
         Raises:
-            TunesmithError: the recipe cannot be read any more.
+            TunesmithError: the recipe cannot be read any more, or the folder cannot be written.
         """
         if self.run:
             return
         folder = Path(self.job().output).expanduser()
         if (folder / MANIFEST).is_file():
             self.started.write_text(str(folder), encoding="utf-8")
+        else:
+            Run.forget_unmade(folder)
 
     def forget_start(self) -> None:
         """Before processes are started again: what those of the start before said."""

@@ -25,8 +25,11 @@ __all__ = ["Beat", "Hang", "Pulse", "hung", "pulse_path", "read_beats"]
 STARTING: Final = "starting"
 PREPARING: Final = "preparing"
 STEPPING: Final = "in a step"
+EVALUATING: Final = "in an evaluation"
 BETWEEN: Final = "between steps"
-"""What the main process does alone may last as long as it likes: evaluating, saving."""
+"""What the main process does alone may last as long as it likes: scoring, saving."""
+TOGETHER: Final = (STEPPING, EVALUATING)
+"""In these, everybody waits for everybody."""
 
 _LAYOUT: Final = struct.Struct("<qqqqdd16s48s")
 _EVERY: Final = 1.0
@@ -125,13 +128,20 @@ class Pulse:
         self.between()
 
     def heard(self, word: str, step: int | None) -> None:
-        """What the main process said: only a step is waited for by all others; ``step``: so many are done."""
+        """What the main process said: what all of them do now is waited for; ``step``: so many are done."""
         if word == "step":
             self.begin_step()
+        elif word == "evaluate":
+            self.evaluating()
         elif step is not None:
             self.begin_at(step)
-        elif self._phase == STEPPING:
+        elif self._phase in TOGETHER:
             self.between()
+
+    def evaluating(self) -> None:
+        """It computes its part of held-out rows; called again for each batch."""
+        self._phase = EVALUATING
+        self._move()
 
     def between(self) -> None:
         self._phase = BETWEEN
@@ -190,8 +200,8 @@ class Hang:
 def hung(beats: Sequence[Beat], timeout: float) -> Hang | None:
     """The process that holds up the others; None: nobody does.
 
-    One that gives no sign of life does not run at all. Else only steps are looked at: there, everybody waits for
-    everybody, and the one that talked least is the one that is waited for.
+    One that gives no sign of life does not run at all. Else only steps and evaluations are looked at: there, everybody
+    waits for everybody, and the one that talked least is the one that is waited for.
 
     Args:
         beats: of all processes of the job.
@@ -200,10 +210,10 @@ def hung(beats: Sequence[Beat], timeout: float) -> Hang | None:
     dead = max(beats, key=lambda one: one.silent, default=None)
     if dead is not None and dead.silent > timeout:
         return Hang(dead, dead.silent)
-    if not beats or any(one.idle <= timeout for one in beats) or all(one.phase != STEPPING for one in beats):
+    if not beats or any(one.idle <= timeout for one in beats) or all(one.phase not in TOGETHER for one in beats):
         return None
-    alone = [one for one in beats if not one.doing and one.phase == STEPPING]
+    alone = [one for one in beats if not one.doing and one.phase in TOGETHER]
     slowest = min(alone or beats, key=lambda one: one.talks)
-    if slowest.phase != STEPPING and slowest.rank == 0:  # the main process evaluates, and all others wait for it
+    if slowest.phase not in TOGETHER and slowest.rank == 0:  # it works alone, and all others wait for it
         return None
     return Hang(slowest, slowest.idle)

@@ -9,6 +9,7 @@ layer) stays together from the forward pass to the end of the backward pass.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -40,16 +41,20 @@ from tunesmith.training.compile_choice import repeated_layers
 from tunesmith_enterprise.distributed.agreement import refuse_differences
 from tunesmith_enterprise.distributed.sharded_checkpoints import ShardedCheckpoints
 from tunesmith_enterprise.distributed.sharded_gradients import clip_sharded, sharded_norm
-from tunesmith_enterprise.distributed.together import Together, weights_of
+from tunesmith_enterprise.distributed.together import Together
+from tunesmith_enterprise.distributed.weights import Weights
 from tunesmith_enterprise.recipe import EnterpriseSection
 
 __all__ = ["FullySharded", "HybridSharded", "Parted", "shard"]
+
+_log = logging.getLogger("tunesmith.enterprise.distributed")
 
 
 class Parted(Together, ABC):
     """A model of which every process holds a part, so that none can run, save or load it alone."""
 
     in_step = True
+    fills = True
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
@@ -94,21 +99,29 @@ class Parted(Together, ABC):
         )
 
     def prepare(self, model: nn.Module) -> nn.Module:
+        self.convert(model)
         self._model = model  # it goes to its place in parts
         return model
 
     def begin(self, model: nn.Module, recipe: Recipe, sample: Callable[[], Batch]) -> None:
         self._meet("divide")
-        refuse_differences(self._group.collect(weights_of(model) | {"the precision": recipe.train.precision}))
+        weights = Weights(model)
+        refuse_differences(self._group.collect(weights.there() | {"the precision": recipe.train.precision}))
         self._group.apart = True
         self._sample = sample()
         self._beside = self._group.beside()
-        self.part(model, recipe)
+        self.part(model, recipe, weights)
         self._group.apart = False
+        refuse_differences(self._group.collect(weights.found))
+        _log.info("%s weights were put in place a layer at a time", len(weights.found))
 
     @abstractmethod
-    def part(self, model: nn.Module, recipe: Recipe) -> None:
-        """Leave this process its part of the model, in place."""
+    def part(self, model: nn.Module, recipe: Recipe, weights: Weights) -> None:
+        """Leave this process its part of the model, in place.
+
+        Args:
+            weights: puts those of a layer in place, before it is divided.
+        """
 
     def gradient_norm(self, moving: Sequence[nn.Parameter]) -> torch.Tensor:
         return sharded_norm(moving, self._group)
@@ -187,9 +200,10 @@ class FullySharded(Parted):
         """The processes that share a copy, on the last axis."""
         return self._group.mesh(self._group.world, names=["shard"])
 
-    def part(self, model: nn.Module, recipe: Recipe) -> None:
+    def part(self, model: nn.Module, recipe: Recipe, weights: Weights) -> None:
         settings, half = self._settings.fsdp, recipe.train.precision == "bf16"
-        shard(model, self.mesh(), half=half, reshard=settings.reshard, offload=settings.offload)
+        mesh = self.mesh()
+        shard(model, mesh, half=half, reshard=settings.reshard, offload=settings.offload, fill=weights.fill)
 
     def divide(
         self, split: str, batches: Sequence[NDArray[np.int64]], compute: Callable[[NDArray[np.int64]], Sequence[Any]]
@@ -228,7 +242,13 @@ class HybridSharded(FullySharded):
 
 
 def shard(
-    model: nn.Module, mesh: DeviceMesh, *, half: bool = False, reshard: bool = True, offload: bool = False
+    model: nn.Module,
+    mesh: DeviceMesh,
+    *,
+    half: bool = False,
+    reshard: bool = True,
+    offload: bool = False,
+    fill: Callable[[nn.Module], None] = lambda _: None,
 ) -> None:
     """Divide every weight among the processes of the mesh's last axis, in place.
 
@@ -236,6 +256,7 @@ def shard(
         half: compute in bf16; weights, the sums of gradients and moments stay in fp32.
         reshard: give the weights of a layer back after its forward pass.
         offload: keep this process's part in the machine's memory.
+        fill: puts the weights of a layer in place; one layer is whole at a time.
     """
     precision = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if half else None,
@@ -244,7 +265,9 @@ def shard(
     )
     place = CPUOffloadPolicy() if offload else OffloadPolicy()
     for layer in repeated_layers(model):
+        fill(layer)
         fully_shard(layer, mesh=mesh, reshard_after_forward=reshard, mp_policy=precision, offload_policy=place)
+    fill(model)
     fully_shard(plain_model(model), mesh=mesh, mp_policy=precision, offload_policy=place)
     for module in _shards(model):
         module.set_gradient_divide_factor(1.0)  # the sum, not the mean

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,9 +13,12 @@ from torch import nn
 
 from tunesmith.recipe import Recipe
 from tunesmith.tasks.base import Batch, Task
+from tunesmith.training.checkpoints import Checkpoints
+from tunesmith_enterprise.checkpoints.overlapped import OverlappedCheckpoints
 from tunesmith_enterprise.distributed.agreement import refuse_differences
 from tunesmith_enterprise.distributed.gradients import sum_gradients
-from tunesmith_enterprise.distributed.together import Together, weights_of
+from tunesmith_enterprise.distributed.together import Together
+from tunesmith_enterprise.distributed.weights import weights_of
 
 __all__ = ["DataParallel"]
 
@@ -47,3 +51,10 @@ class DataParallel(Together):
         loss = super().backward(task, model, parts, targets, precision, step)
         sum_gradients(self._parameters, self._group)
         return loss
+
+    def checkpoints(
+        self, folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: int
+    ) -> Checkpoints:
+        """The main process writes, beside the next steps; the others only read."""
+        kind = OverlappedCheckpoints if self.is_main else Checkpoints
+        return kind(folder, model, optimizer, keep)

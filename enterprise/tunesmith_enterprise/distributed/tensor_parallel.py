@@ -9,7 +9,7 @@ themselves (``base_model_tp_plan``); what is in no plan, every process holds who
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from tunesmith.tasks.supervised import plain_model
 from tunesmith_enterprise.distributed.group import Group
 from tunesmith_enterprise.distributed.sharded import Parted
 from tunesmith_enterprise.distributed.together import Together
+from tunesmith_enterprise.distributed.weights import Weights
 
 __all__ = ["TensorParallel", "divide_layers"]
 
@@ -58,8 +59,12 @@ class TensorParallel(Parted):
         self._refuse_uneven(base)
         return super().prepare(model)
 
-    def part(self, model: nn.Module, recipe: Recipe) -> None:
-        divide_layers(model.to(self.device), self._group)
+    def part(self, model: nn.Module, recipe: Recipe, weights: Weights) -> None:
+        def place(module: nn.Module) -> None:
+            weights.fill(module)
+            module.to(self.device)
+
+        divide_layers(model, self._group, place=place)
 
     def backward(
         self,
@@ -103,8 +108,12 @@ class TensorParallel(Parted):
             )
 
 
-def divide_layers(model: nn.Module, group: Group) -> None:
-    """Leave this process its part of every layer in the model's plan, in place."""
+def divide_layers(model: nn.Module, group: Group, *, place: Callable[[nn.Module], object] = lambda _: None) -> None:
+    """Leave this process its part of every layer in the model's plan, in place.
+
+    Args:
+        place: puts a layer where it computes, with its weights; one that is divided is whole only while it is.
+    """
     base: Any = plain_model(model)
     body, plan = getattr(base, base.base_model_prefix, base), _plan_of(base)
 
@@ -113,23 +122,26 @@ def divide_layers(model: nn.Module, group: Group) -> None:
         group.sum(total)
         return total
 
-    for pattern in (name for name, style in plan.items() if style == _ON_PARTS):
-        for weight in _weights(body, pattern):
-            weight.register_hook(summed)  # type: ignore[no-untyped-call]
-    styles = {name: _STYLES[style]() for name, style in plan.items() if style != _ON_PARTS}
-    parallelize_module(body, group.mesh(group.world, names=["part"]), styles)
+    mesh = group.mesh(group.world, names=["part"])
+    for name, module in list(body.named_modules()):
+        style = next((style for pattern, style in plan.items() if _names(pattern, name)), None)
+        if style is None:
+            continue
+        place(module)
+        if style == _ON_PARTS:
+            for weight in module.parameters(recurse=False):
+                if weight.requires_grad:
+                    weight.register_hook(summed)
+        else:
+            parallelize_module(module, mesh, _STYLES[style]())
+    place(model)
 
 
 def _plan_of(base: Any) -> Mapping[str, str]:
     return getattr(getattr(base, "config", None), "base_model_tp_plan", None) or {}
 
 
-def _weights(body: nn.Module, pattern: str) -> list[nn.Parameter]:
-    """Those of the modules that a pattern of a plan names; ``*`` is any one part of a name."""
-    wanted = pattern.split(".")
-    found = []
-    for name, module in body.named_modules():
-        parts = name.split(".")
-        if len(parts) == len(wanted) and all(want in ("*", part) for want, part in zip(wanted, parts, strict=True)):
-            found += [one for one in module.parameters(recurse=False) if one.requires_grad]
-    return found
+def _names(pattern: str, name: str) -> bool:
+    """Whether a pattern of a plan names a module; ``*`` is any one part of a name."""
+    wanted, parts = pattern.split("."), name.split(".")
+    return len(parts) == len(wanted) and all(want in ("*", part) for want, part in zip(wanted, parts, strict=True))

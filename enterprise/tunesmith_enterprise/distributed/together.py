@@ -32,8 +32,9 @@ from tunesmith_enterprise.distributed.agreement import refuse_differences, refus
 from tunesmith_enterprise.distributed.answers import UnknownAnswerError, pack, unpack
 from tunesmith_enterprise.distributed.group import Group, current
 from tunesmith_enterprise.distributed.sharing import part_of
+from tunesmith_enterprise.optimizations.float8.layers import Float8Layers, float8_of
 
-__all__ = ["Together", "weights_of"]
+__all__ = ["Together"]
 
 Answers = dict[int, Sequence[Any]]
 """Of some batches, by their places."""
@@ -69,10 +70,18 @@ class Together(Single):
         self.divides = self._group.world > 1
         self._stepping = False
         self._begun = False
+        self._float8 = float8_of(recipe, is_main=self.is_main)
+        self._float8_layers: Float8Layers | None = None
 
     def prepare(self, model: nn.Module) -> nn.Module:
+        self.convert(model)
         self._model = super().prepare(model)
         return self._model
+
+    def convert(self, model: nn.Module) -> None:
+        """Let its layers multiply in float8, where the recipe says so."""
+        if self._float8 is not None:
+            self._float8_layers = self._float8.convert(model, self.device)
 
     def share(self, batch: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
         return part_of(batch, self._lengths, rank=self.lane, world=self.lanes)
@@ -121,12 +130,19 @@ class Together(Single):
         """
         if self.is_main:
             self._group.say("evaluate", split=split)
+
+        def watched(batch: NDArray[np.int64]) -> Sequence[Any]:
+            self._group.evaluating()
+            return compute(batch)
+
+        self._group.evaluating()
         self._group.take_from_main(*self._statistics)
         self._group.apart = self.in_step
-        answers = self._gathered(partial(self._computed, batches, compute))
+        answers = self._gathered(partial(self._computed, batches, watched))
         if answers is None:  # they hold something that cannot be sent: then the main process needs them all
             mine = batches if self.in_step or self.is_main else ()
-            answers = {place: compute(batch) for place, batch in enumerate(mine)}
+            answers = {place: watched(batch) for place, batch in enumerate(mine)}
+        self._group.between_steps()
         self._group.apart = False
         if not self.is_main:
             return [[None] * len(batch) for batch in batches]
@@ -199,6 +215,8 @@ class Together(Single):
         told = [f"trained by {world} {'process' if world == 1 else 'processes'} on {where}"]
         if any(isinstance(one, _BatchNorm) for one in self._model.modules()):
             told.append("batch normalization takes its statistics of each process's rows, and keeps those of the first")
+        if self._float8_layers is not None:
+            told.append(self._float8_layers.note())
         return told
 
     def backward(
@@ -220,16 +238,6 @@ class Together(Single):
             self._group.say(word)
         else:
             self._group.hear(word)
-
-
-def weights_of(model: nn.Module) -> dict[str, str]:
-    """Every parameter by its shape and the sum of its bits, which does not depend on the order of the sum."""
-    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-    found = {}
-    for name, one in model.named_parameters():
-        bits = one.detach().contiguous().view(whole.get(one.element_size(), torch.uint8))
-        found[f"the weights {name}"] = f"{tuple(one.shape)}, sum of bits {int(bits.sum(dtype=torch.int64))}"
-    return found
 
 
 def _granted(recipe: Recipe) -> Group:

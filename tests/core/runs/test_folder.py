@@ -137,6 +137,24 @@ def test_of_two_that_want_the_same_folder_one_gets_it(
 # ---- opening -----------------------------------------------------------------------------------------------------
 
 
+def test_a_claim_whose_maker_was_killed_is_taken_back(tmp_path: Path, recipe: Recipe) -> None:
+    folder = tmp_path / "run"
+    assert not Run.forget_unmade(folder)
+    folder.mkdir()
+    for name in ("run.lock", "recipe.yaml", ".run.json.0123abcd.tmp"):
+        (folder / name).touch()
+    assert Run.forget_unmade(folder)
+    run = Run.create(folder, recipe)
+    assert not Run.forget_unmade(folder)
+    assert run.manifest["status"] == "running"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "run.lock").touch()
+    (other / "a letter").touch()
+    assert not Run.forget_unmade(other)
+    assert (other / "a letter").exists()
+
+
 def test_what_is_no_run(run: Run, tmp_path: Path) -> None:
     def message(path: Path) -> str:
         with pytest.raises(RunError) as caught:

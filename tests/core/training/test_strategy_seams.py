@@ -18,6 +18,7 @@ import tunesmith.registry
 from tunesmith._plugins import Host, host
 from tunesmith._plugins.discover import Candidate
 from tunesmith.errors import NotFoundError, PluginError, RunError, StoppedError
+from tunesmith.models.later import later_weights
 from tunesmith.plugin import CheckpointSaved, RecipeSectionSpec, StepDone, StrategySpec, hookimpl
 from tunesmith.recipe.section import Section
 from tunesmith.registry import Registry
@@ -28,7 +29,7 @@ from tunesmith.training import Checkpoints, Single, verify, vocabulary
 from tunesmith.training.moving import move_run
 
 HERE = __name__
-NAMES = ("Watched", "Shared", "Short", "Late", "Own")
+NAMES = ("Watched", "Shared", "Short", "Late", "Own", "Filling")
 
 
 class Watched(Single):
@@ -90,6 +91,18 @@ class Late(Single):
 
 class Own(Watched):
     """Does not say that it computes what one process computes: what its parent says does not count."""
+
+
+class Filling(Single):
+    """Puts the weights in place itself, a part at a time."""
+
+    fills = True
+    filled: ClassVar[list[int]] = []
+
+    def begin(self, model: Any, recipe: Any, sample: Callable[[], Batch]) -> None:
+        later = later_weights(model)
+        assert later is not None
+        self.filled += [len(later.fill(part)) for part in (model.bert.encoder, model)]
 
 
 @hookimpl
@@ -166,6 +179,14 @@ def test_it_is_told_when_everything_is_prepared_and_says_what_is_saved(plugin: A
     saved = load_file(run.path / "model" / "model.safetensors")
     assert saved
     assert all(bool((tensor == 0.5).all()) for tensor in saved.values())
+
+
+def test_it_puts_the_weights_in_place_and_ends_with_the_same_bits(plugin: Any, recipe: Any) -> None:
+    Filling.filled.clear()
+    runs = [tunesmith.train(recipe(name, name)) for name in ("filling", "single")]
+    assert Filling.filled == [32, 7]
+    one, other = ((run.path / "model" / "model.safetensors").read_bytes() for run in runs)
+    assert one == other
 
 
 def test_held_out_rows_are_divided_and_scored_in_their_order(plugin: Any, recipe: Any) -> None:

@@ -25,10 +25,12 @@ from tunesmith.recipe.schema import TrainSection
 from tunesmith.registry import Registry
 from tunesmith.testing import tiny_bert
 from tunesmith.training.checkpoint import Progress, save_checkpoint
+from tunesmith.training.checkpoints import Checkpoints
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith_enterprise import plugin as enterprise
 from tunesmith_enterprise.checkpoints import overlapped
 from tunesmith_enterprise.checkpoints.overlapped import OverlappedCheckpoints
+from tunesmith_enterprise.distributed.strategy import DataParallel
 
 FILES = ("weights.safetensors", "optimizer.safetensors", "random.safetensors", "state.json")
 
@@ -217,3 +219,20 @@ def test_a_job_that_begins_without_a_license_is_refused(machine: Machine, place:
     with pytest.raises(DeniedError, match="the feature optimizations"):
         tunesmith.train(recipe(place, machine.folder / "run"))
     assert not (machine.folder / "run").exists()
+
+
+def test_the_main_one_of_several_processes_writes_beside_its_steps(tmp_path: Path, disk: Disk) -> None:
+    kinds = []
+    for is_main in (True, False):
+        place: Any = object.__new__(DataParallel)
+        place.is_main = is_main
+        job = Job()
+        made = place.checkpoints(tmp_path, job.model, job.optimizer, keep=2)
+        kinds.append(type(made))
+        if is_main:
+            disk.ready.clear()
+            made.save(Progress(step=1))
+            assert made.whole() == []
+            disk.ready.set()
+            assert [path.name for path in made.whole(wait=True)] == ["step-00000001"]
+    assert kinds == [OverlappedCheckpoints, Checkpoints]

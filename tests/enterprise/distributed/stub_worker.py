@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
 """A process of a job that does what a test's script says, and no work: ``stub_worker.py SCRIPT ORDER``.
 
-A script has, for each start of the job, what each process does: ``kill`` itself, ``hang`` in a step, ``wait``, end
+A script has, for each start of the job, what each process does: ``kill`` itself, ``hang`` in a step
+or in an ``evaluation``, ``wait``, end
 as one that ``lost`` another or that ``told`` why it ends, be ``asked`` to stop, or end with an exit code, on the
 main process also that of the job.
 """
@@ -43,7 +44,9 @@ if part == "asked":
     signal.signal(signal.SIGINT, asked(folder))
 if part == "wait":
     pulse.enter("a sum over all")
-if part in ("wait", "hang", "asked"):
+if part == "evaluation":
+    pulse.evaluating()
+if part in ("wait", "hang", "asked", "evaluation"):
     time.sleep(60)
 if part == "lost":
     sys.exit(1)

@@ -47,6 +47,10 @@ class Words:
 
     def take_from_main(self, *tensors: Any) -> None: ...
 
+    def evaluating(self) -> None: ...
+
+    def between_steps(self) -> None: ...
+
     def gather(self, part: bytes) -> None:
         self.said.append(part)
 

@@ -8,17 +8,20 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from typing import Any
 
 import pytest
+from forge import PYTHON, Forge
 
 from tunesmith_cli.main import main
 from tunesmith_enterprise.distributed.generators.writing import write_job
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the script is of a shell")
-def test_the_script_for_slurm_trains_on_two_nodes_and_the_core_alone_uses_what_they_made(site: Any) -> None:
+def test_the_script_for_slurm_trains_on_two_nodes_and_the_core_alone_uses_what_they_made(
+    site: Any, forge: Forge
+) -> None:
+    """All processes are forks, for the time; that they come up from their start is shown in test_two_hosts.py."""
     recipe = site.recipe("launched.yaml", output="launched", train={"max_steps": 2, "save_every": 2})
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -32,10 +35,12 @@ def test_the_script_for_slurm_trains_on_two_nodes_and_the_core_alone_uses_what_t
     for name, body in {
         "scontrol": "printf '127.0.0.1\\n127.0.0.1\\n'",
         "srun": 'SLURM_NODEID=1 "$@" > node-1.txt 2>&1 & SLURM_NODEID=0 "$@"; wait $!',
-        "tunesmith": f'exec {sys.executable} -m tunesmith_cli "$@"',
+        "tunesmith": f'exec {forge.folder / PYTHON} {site.folder / "forked.py"} "$@"',
     }.items():
         (tools / name).write_text(f"#!/bin/sh\n{body}\n")
         (tools / name).chmod(0o755)
+    # As a file, and not by -m: then the processes that it starts with its own Python are forks too.
+    (site.folder / "forked.py").write_text("import sys\nfrom tunesmith_cli.main import main\nsys.exit(main())\n")
     environ = site.environ | {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_NODELIST": "x[1-2]", "SLURM_NNODES": "2",
     }  # fmt: skip
@@ -54,9 +59,10 @@ def test_the_script_for_slurm_trains_on_two_nodes_and_the_core_alone_uses_what_t
     )
 
     (site.folder / "words.txt").write_text("a very fine pear\n")
-    code, out, err = site.run("predict", "launched", "words.txt", TUNESMITH_PLUGINS="")
-    assert code == 0, err
-    assert "fruit" in out or "metal" in out
+    alone = site.environ | {"TUNESMITH_PLUGINS": ""}
+    done = forge.tunesmith("predict", "launched", "words.txt", cwd=site.folder, env=alone)
+    assert done.returncode == 0, done.stderr
+    assert "fruit" in done.stdout or "metal" in done.stdout
 
 
 @pytest.mark.parametrize(

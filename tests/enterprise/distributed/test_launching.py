@@ -22,6 +22,7 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from tunesmith.errors import OutputError, TrainingError, TunesmithError
 from tunesmith.runs import Run
+from tunesmith.runs.folder import LOCK
 from tunesmith_enterprise.distributed import agent, launching
 from tunesmith_enterprise.distributed.launching import Patience, launch
 from tunesmith_enterprise.distributed.meeting import Place
@@ -113,15 +114,22 @@ def test_a_run_that_was_made_by_a_process_that_was_lost_then_is_gone_on_with(ben
     )  # fmt: skip
     order.find_run()
     assert order.arguments()[1].endswith("recipe.yaml")
+    run.mkdir()
+    (run / LOCK).touch()  # it was lost between its claim and the run
+    order.find_run()
+    assert order.arguments()[1].endswith("recipe.yaml")
     Run.create(run, order.job())
     order.find_run()
     assert order.arguments() == ["train", "--resume", str(run), "--quiet"]
 
 
-def test_a_killed_process_starts_all_again(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.launch(["wait", "kill"], ["0", "0"]) == 0
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_starts_all_again(rank: int, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = ["wait", "wait"]
+    parts[rank] = "kill"
+    assert bench.launch(parts, ["0", "0"]) == 0
     (first, second) = bench.report["starts"]
-    assert "process 1 (number " in first["why"]
+    assert f"process {rank} (number " in first["why"]
     assert f"ended with signal 9 on {socket.gethostname()}" in first["why"]
     assert second["why"] == ""
     assert "starting all again from the beginning (1 of 3)" in capsys.readouterr().err
@@ -156,15 +164,16 @@ def test_it_is_started_again_as_often_as_it_may_be(bench: Bench) -> None:
     assert len(bench.report["starts"]) == 2
 
 
+@pytest.mark.parametrize(("part", "where"), [("hang", "in a step"), ("evaluation", "in an evaluation")])
 def test_a_process_that_hangs_is_named_ended_and_started_again(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
+    part: str, where: str, bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.monotonic()
-    assert bench.launch(["wait", "hang"], ["0", "0"], hang_timeout=1.0) == 0
+    assert bench.launch(["wait", part], ["0", "0"], hang_timeout=1.0) == 0
     assert time.monotonic() - began < 15
     why = bench.report["starts"][0]["why"]
     assert why.startswith(f"process 1 on {socket.gethostname()}, number ")
-    assert "step 5, in a step, computing; it has not moved for 1 seconds" in why
+    assert f"step 5, {where}, computing; it has not moved for 1 seconds" in why
     assert why in capsys.readouterr().err
 
 

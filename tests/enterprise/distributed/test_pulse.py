@@ -5,10 +5,26 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from tunesmith_enterprise.distributed.pulse import BETWEEN, PREPARING, STEPPING, Beat, Pulse, hung, read_beats
+import numpy as np
+
+from tunesmith_enterprise.distributed.pulse import (
+    BETWEEN,
+    EVALUATING,
+    PREPARING,
+    STEPPING,
+    Beat,
+    Pulse,
+    hung,
+    read_beats,
+)
+from tunesmith_enterprise.distributed.strategy import DataParallel
 
 BEAT = Beat(
     rank=0, host="a", pid=7, step=3, phase=STEPPING, doing="a sum over all", talks=9, idle=50.0, silent=0.5
@@ -37,11 +53,18 @@ def test_a_follower_knows_of_steps_by_the_words_it_hears(tmp_path: Path) -> None
     pulse = Pulse(tmp_path / "process-1.pulse")
     pulse.preparing()
     told = []
-    for word, step in (("feed", None), ("begin", 40), ("step", None), ("evaluate", None), ("step", None)):
+    for word, step in (
+        ("feed", None),
+        ("begin", 40),
+        ("step", None),
+        ("evaluate", None),
+        ("checkpoint", None),
+        ("step", None),
+    ):
         pulse.heard(word, step)
         (beat,) = read_beats(tmp_path, "here")
         told.append((beat.phase, beat.step))
-    assert told == [(PREPARING, 0), (BETWEEN, 40), (STEPPING, 41), (BETWEEN, 41), (STEPPING, 42)]
+    assert told == [(PREPARING, 0), (BETWEEN, 40), (STEPPING, 41), (EVALUATING, 41), (BETWEEN, 41), (STEPPING, 42)]
 
 
 def test_half_a_file_is_no_process(tmp_path: Path) -> None:
@@ -81,3 +104,33 @@ def test_a_main_process_that_evaluates_for_an_hour_does_not_hang() -> None:
 def test_who_prepares_for_an_hour_does_not_hang() -> None:
     reads = replace(BEAT, phase=PREPARING, doing="", idle=3600.0)
     assert hung([reads, replace(reads, rank=1, doing="all to say")], 10) is None
+
+
+def test_the_one_that_stands_still_in_an_evaluation_hangs() -> None:
+    waits = replace(BEAT, phase=EVALUATING, doing="all to say")
+    found = hung([waits, replace(OTHER, phase=EVALUATING, doing="")], 10)
+    assert found is not None
+    assert "process 1 on b, number 8: step 3, in an evaluation, computing; it has not moved" in str(found)
+    assert hung([waits, replace(OTHER, phase=EVALUATING, doing="", idle=3.0)], 10) is None
+
+
+def test_every_batch_of_an_evaluation_is_a_move(tmp_path: Path) -> None:
+    pulse = Pulse(tmp_path / "process-0.pulse")
+    phases, moves = [], []
+
+    def compute(batch: Any) -> Sequence[Any]:
+        phases.append(read_beats(tmp_path, "here")[0].phase)
+        moves.append(pulse._changed)
+        time.sleep(0.001)
+        return [0] * len(batch)
+
+    place: Any = object.__new__(DataParallel)
+    place.is_main, place.lane, place.lanes, place._statistics = True, 0, 1, []
+    place._group = SimpleNamespace(
+        say=lambda *_, **__: None, take_from_main=lambda *_: None, apart=False,
+        evaluating=pulse.evaluating, between_steps=pulse.between,
+    )  # fmt: skip
+    assert place.divide("validation", [np.arange(2), np.arange(1)], compute) == [[0, 0], [0]]
+    assert phases == [EVALUATING] * 2
+    assert moves[0] < moves[1]
+    assert read_beats(tmp_path, "here")[0].phase == BETWEEN

@@ -53,8 +53,8 @@ def test_no_license(site: Any, launched: Any) -> None:
 
 
 def test_a_process_with_another_recipe(site: Any, launched: Any) -> None:
-    other = launched(site.recipe("b.yaml", output="mixed", train={"seed": 7}), name="b-job")
-    job = launched(site.recipe("a.yaml", output="mixed"), name="a-job")
+    other = launched(site.recipe("seed-b.yaml", output="mixed", train={"seed": 7}), name="seed-b-job")
+    job = launched(site.recipe("seed-a.yaml", output="mixed"), name="seed-a-job")
     other.order.write()
     assert job.run(2, each={1: {"order": str(other.order.log(0).with_name("order.json"))}}) == [0, 0]
     assert job.code == 2

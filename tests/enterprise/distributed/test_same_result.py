@@ -28,14 +28,14 @@ def metrics(run: Run) -> dict[str, float]:
     return {f"{split} {name}": value for split in found for name, value in found[split].items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as the site is: its folder holds one such run
 def one(site: Any, forks: Any) -> Run:
     """What one process makes of the recipe."""
     forks.run([])  # it has done it, when it takes orders
     return Run.open(site.folder / "one")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as the site is: its folder holds one such run
 def two(site: Any, forks: Any, launched: Any) -> Run:
     """What two make of it."""
     job = launched(site.recipe("two.yaml", output="two"), name="two-job")
@@ -44,7 +44,7 @@ def two(site: Any, forks: Any, launched: Any) -> Run:
     return Run.open(site.folder / "two")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as the site is: its folder holds one such run
 def uneven(site: Any, forks: Any, launched: Any) -> Run:
     """What four make of it, in two parts a step, with steps of fewer rows than that."""
     changes = {"accumulate": 2, "tokens_per_batch": 60}

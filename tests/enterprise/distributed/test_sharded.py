@@ -81,6 +81,7 @@ def test_four_processes_have_the_loss_curve_of_one(site: Any, launched: Any, lan
     assert job.run(4) == [0] * 4, job.said
     assert job.code == 0, job.said
     refuse_difference(Run.open(site.folder / "a"), alone("a.yaml"))
+    assert all("20 weights were put in place a layer at a time" in job.log(rank) for rank in (1, 2, 3))
 
 
 def test_parts_of_every_layer(site: Any, launched: Any, language: Any, alone: Any) -> None:
@@ -88,6 +89,7 @@ def test_parts_of_every_layer(site: Any, launched: Any, language: Any, alone: An
     assert job.run(2) == [0, 0], job.said + job.log(1)
     assert job.code == 0, job.said
     refuse_difference(Run.open(site.folder / "t"), alone("t.yaml"))
+    assert "20 weights were put in place a layer at a time" in job.log(1)
 
 
 def test_copies_of_the_model_and_adapters(site: Any, launched: Any, language: Any, alone: Any) -> None:
@@ -120,12 +122,12 @@ def test_a_job_goes_on_with_fewer_processes_another_strategy_and_in_the_core_alo
     refuse_difference(finished, alone("c.yaml"))
 
 
-def test_a_job_whose_process_is_killed_ends_with_the_same_bits(site: Any, launched: Any) -> None:
+def test_a_job_whose_main_process_is_killed_ends_with_the_same_bits(site: Any, launched: Any) -> None:
     whole = launched(site.recipe("d.yaml", output="d"), name="d-job", sets=("train.strategy=fsdp",))
     assert whole.run(2) == [0, 0], whole.said
     job = launched(site.recipe("e.yaml", output="e"), name="e-job", sets=("train.strategy=fsdp",))
-    assert job.run(2, each={1: {"killed_at": 4}}) == [1, -9]
-    assert "another process of the job does not answer any more" in job.said
+    assert job.run(2, each={0: {"killed_at": 4}}) == [-9, 1]
+    assert "another process of the job does not answer any more" in job.log(1)
     assert job.run(2) == [0, 0], job.said
     assert went_on(job.log(1))
     first, second = (Run.open(site.folder / name) for name in "de")
