@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What roles and an audit log add to a request: the same server with keys only, and governed, side by side.
+"""What governance adds to a request: the same server with keys only, and governed, side by side.
 
-    python benchmarks/serve_governed.py [--model tunesmith/tiny] [--requests 2000] [--json]
+    python benchmarks/serve_governed.py [--models none] [--requests 2000] [--json]
 
-Two servers in processes of their own: one with a key file, one with the access ``enterprise/access`` (a file of 1,000
-API keys, tokens of an issuer on this machine) and an audit log with a record of every request. One client asks them
-turn about on open connections, so that whatever else the machine does befalls all alike, and takes the time of each
-request: ``GET /v1/models``, which is nothing but the server's own layers, and, with a model, a completion of four
-tokens. ``--model none`` serves none.
+Two servers in processes of their own: one with a key file, one with all of governance on: the access
+``enterprise/access`` (a file of 1,000 API keys, tokens of an issuer on this machine, seats counted), an audit log with
+a record of every request, the count of use, and a policy with roles. One client asks them turn about on open
+connections, so that whatever else the machine does befalls all alike, and takes the time of each request: ``GET
+/v1/models``, which is nothing but the server's own layers, a chat completion of four tokens, and the embeddings of two
+texts. The models are random and tiny, so that what they compute hides as little as can be; ``--models none``: none.
 
 The license is by a vendor that exists for this run only: a copy of the package is given its root.
 """
@@ -21,6 +22,7 @@ import json
 import os
 import secrets
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -28,7 +30,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -36,7 +38,27 @@ from typing import Any
 
 KEYS = 1000
 WARM_UP = 20
-COMPLETION = {"model": "model", "prompt": "hello", "max_tokens": 4, "temperature": 0}
+CHAT = {"model": "chat", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 4, "temperature": 0}
+EMBEDDINGS = {"model": "embedding", "input": ["hello", "good morning"]}
+ASKED: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "models": ("/v1/models", None),
+    "chat": ("/v1/chat/completions", CHAT),
+    "embeddings": ("/v1/embeddings", EMBEDDINGS),
+}
+POLICY = """
+version = 1
+contact = "the administrator"
+default = "deny"
+[models]
+allow = ["MODELS/*"]
+[engines]
+allow = ["native"]
+[serve]
+addresses = ["127.0.0.0/8"]
+access = true
+[roles]
+default = "operator"
+"""
 Times = dict[str, list[float]]
 
 
@@ -67,7 +89,7 @@ def site(folder: Path) -> None:
         licensee=Licensee("Benchmark", "benchmark"),
         edition="Enterprise",
         environment="production",
-        features={"governance": {}},
+        features={"governance": {"seats": 2 * KEYS}},
         issued_at=now,
         starts_at=now - timedelta(days=1),
         expires_at=now + timedelta(days=1),
@@ -82,11 +104,15 @@ def site(folder: Path) -> None:
 
 
 def settings(folder: Path, issuer: str) -> None:
-    """What the governed server is told."""
+    """What the governed server is told: all of governance."""
+    (folder / "usage").mkdir()
+    (folder / "policy.toml").write_text(POLICY.replace("MODELS", (folder / "models").resolve().as_posix()))
     (folder / "config" / "tunesmith" / "tunesmith.toml").write_text(
         f"""
 [plugins.enterprise]
 audit_log = "{(folder / "audit.jsonl").as_posix()}"
+policy = "{(folder / "policy.toml").as_posix()}"
+usage = "{(folder / "usage").as_posix()}"
 [plugins.enterprise.access]
 keys = "{(folder / "keys.json").as_posix()}"
 [plugins.enterprise.access.oidc]
@@ -127,22 +153,42 @@ def an_issuer() -> Iterator[tuple[str, str]]:
         server.server_close()
 
 
-def serve(model: str, key_file: str) -> None:
+def make_models(folder: Path) -> None:
+    """One that chats and one that gives vectors, both tiny."""
+    from tunesmith.recipe import parse_recipe
+    from tunesmith.testing import tiny_bert, tiny_llama
+    from tunesmith.training import train
+
+    tiny_llama(folder / "models" / "chat")
+    tiny_bert(folder / "bert")
+    pairs = [{"anchor": f"What is {one}?", "positive": f"It is {one} indeed."} for one in ("red", "green", "blue")]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    job = {
+        "task": "embedding",
+        "model": str(folder / "bert"),
+        "data": {"train": [str(folder / "pairs.jsonl")]},
+        "train": {"max_steps": 1, "device": "cpu", "precision": "fp32"},
+        "output": str(folder / "models" / "embedding"),
+    }
+    train(parse_recipe(job))
+
+
+def serve(models: str, key_file: str) -> None:
     """In a process of its own: a server; with a key file or, without, governed."""
     from tunesmith.serve import Keys
     from tunesmith.serve import serve as run
 
     engines = {}
-    if model != "none":
+    if models != "none":
         from tunesmith.engine import open_engine
 
-        engines["model"] = open_engine(model)
+        engines = {name: open_engine(Path(models, name), name=name) for name in ("chat", "embedding")}
     told: dict[str, Any] = {"keys": Keys.read(Path(key_file))} if key_file else {"access": "enterprise/access"}
     run(engines, port=0, announce=lambda address: print(address, flush=True), **told)
 
 
 @contextmanager
-def started(folder: Path, model: str, key_file: str = "") -> Iterator[int]:
+def started(folder: Path, models: str, key_file: str = "") -> Iterator[int]:
     """The port of such a server."""
     environment = os.environ | {
         "PYTHONPATH": str(folder / "site"),
@@ -151,7 +197,7 @@ def started(folder: Path, model: str, key_file: str = "") -> Iterator[int]:
         "TUNESMITH_PLUGINS": "enterprise" if not key_file else "",
     }
     with (folder / "log").open("ab") as log:
-        command = [sys.executable, __file__, "--serve", "--model", model, "--key-file", key_file]
+        command = [sys.executable, __file__, "--serve", "--models", models, "--key-file", key_file]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder, env=environment)
     try:
         assert process.stdout is not None
@@ -166,12 +212,11 @@ def started(folder: Path, model: str, key_file: str = "") -> Iterator[int]:
             process.stdout.close()
 
 
-def ask(connection: http.client.HTTPConnection, token: str, body: bytes | None) -> float:
+def ask(connection: http.client.HTTPConnection, token: str, path: str, body: bytes | None) -> float:
     """Seconds that one request takes."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    method, path = ("GET", "/v1/models") if body is None else ("POST", "/v1/completions")
     begun = time.perf_counter()
-    connection.request(method, path, body, headers)
+    connection.request("GET" if body is None else "POST", path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
     spent = time.perf_counter() - begun
@@ -180,15 +225,18 @@ def ask(connection: http.client.HTTPConnection, token: str, body: bytes | None) 
     return spent
 
 
-def measure(model: str, requests: int) -> dict[str, dict[str, Any]]:
-    """Figures in milliseconds, by request and by who asked whom."""
+def measure(models: str, requests: int) -> dict[str, dict[str, Any]]:
+    """Figures in milliseconds, by request and by who asked whom; and that all of it was written down."""
     with tempfile.TemporaryDirectory() as name, an_issuer() as (issuer, token):
         folder = Path(name)
         site(folder)
+        if models != "none":
+            make_models(folder)
+            models = str(folder / "models")
         settings(folder, issuer)
         key = secrets.token_urlsafe(32)
         (folder / "keys").write_text(f"use {key}\n")
-        with started(folder, model, str(folder / "keys")) as plain, started(folder, model) as governed:
+        with started(folder, models, str(folder / "keys")) as plain, started(folder, models) as governed:
             callers = {
                 "keys only": (plain, key),
                 "governed, API key": (governed, (folder / "key").read_text()),
@@ -196,21 +244,36 @@ def measure(model: str, requests: int) -> dict[str, dict[str, Any]]:
             }
             connections = {who: http.client.HTTPConnection("127.0.0.1", port) for who, (port, _) in callers.items()}
             found = {}
-            for what, body in [("models", None), ("completion", json.dumps(COMPLETION).encode())]:
-                if body is not None and model == "none":
+            for what, (path, asked) in ASKED.items():
+                if asked is not None and models == "none":
                     continue
+                body = None if asked is None else json.dumps(asked).encode()
                 times: Times = {who: [] for who in callers}
                 for number in range(requests + WARM_UP):
                     turn = number % len(callers)  # each of them is the first, the second and the third as often
                     for who in [*list(callers)[turn:], *list(callers)[:turn]]:
-                        spent = ask(connections[who], callers[who][1], body)
+                        spent = ask(connections[who], callers[who][1], path, body)
                         if number >= WARM_UP:
                             times[who].append(spent * 1000)
                 found[what] = figures(times)
             for connection in connections.values():
                 connection.close()
-        records = (folder / "audit.jsonl").read_text().count('"event":"request-served"')
-        return {**found, "audit": {"records": records}}
+        log = (folder / "audit.jsonl").read_text()
+        written = {
+            "records": log.count('"event":"request-served"'),
+            "opened": log.count('"event":"open"'),
+            "counted": counted(folder / "usage"),
+        }
+        return {**found, "written": written}
+
+
+def counted(folder: Path) -> int:
+    """Requests in the count of use."""
+    found = 0
+    for file in folder.glob("*.sqlite"):
+        with closing(sqlite3.connect(file)) as month:
+            found += month.execute("SELECT coalesce(sum(requests), 0) FROM used").fetchone()[0]
+    return found
 
 
 def figures(times: Times) -> dict[str, Any]:
@@ -235,16 +298,16 @@ def figures(times: Times) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="tunesmith/tiny", help="to serve; none: no model")
+    parser.add_argument("--models", default="tiny", help="tiny, or none: no model is served")
     parser.add_argument("--requests", type=int, default=2000, help="of each kind, to each server")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--key-file", default="", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.serve:
-        serve(options.model, options.key_file)
+        serve(options.models, options.key_file)
         return
-    found = measure(options.model, options.requests)
+    found = measure(options.models, options.requests)
     if options.json:
         print(json.dumps(found))
         return

@@ -8,6 +8,8 @@ from tunesmith.plugin import Action, Allow, Deny
 from tunesmith_enterprise.checkpoints.hooks import authorize as checkpoints
 from tunesmith_enterprise.distributed.hooks import authorize as distributed
 from tunesmith_enterprise.governance.hooks import authorize as governance
+from tunesmith_enterprise.optimizations.compile_cache.hooks import authorize as compile_cache
+from tunesmith_enterprise.optimizations.float8.hooks import authorize as float8
 
 __all__ = ["authorize"]
 
@@ -18,7 +20,7 @@ def authorize(action: Action) -> Allow | Deny | None:
     The audit log comes last: what is refused for another reason is not in it as begun.
     """
     records: list[Allow] = []
-    for asked in (distributed, checkpoints, governance):
+    for asked in (distributed, checkpoints, float8, compile_cache, governance):
         answer = asked(action)
         if isinstance(answer, Deny):
             return answer

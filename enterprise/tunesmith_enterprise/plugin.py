@@ -18,6 +18,7 @@ from tunesmith.plugin import (
     Allow,
     CommandSpec,
     Deny,
+    MachineCode,
     ModelSpec,
     ReaderSpec,
     RecipeSectionSpec,
@@ -135,6 +136,11 @@ def tunesmith_strategies() -> Iterable[StrategySpec]:
         summary="One process, whose checkpoints are written beside the next steps",
         target="tunesmith_enterprise.checkpoints.overlapped:Overlapped",
     )
+    yield StrategySpec(
+        name="float8",
+        summary="One process, whose linear layers multiply in float8 on a GPU",
+        target="tunesmith_enterprise.optimizations.float8.strategy:Float8Training",
+    )
 
 
 @hookimpl
@@ -152,6 +158,11 @@ def tunesmith_accelerations() -> Iterable[AccelerationSpec]:
         name="speculation",
         summary="Several tokens a step: guessed, then verified",
         target="tunesmith_enterprise.optimizations.speculation.acceleration:Speculation",
+    )
+    yield AccelerationSpec(
+        name="compiled-decode",
+        summary="Several steps of one answer in one call of machine code",
+        target="tunesmith_enterprise.optimizations.chaining.acceleration:CompiledDecode",
     )
     yield AccelerationSpec(
         name="prefix-store",
@@ -197,9 +208,11 @@ def tunesmith_authorize(action: Action) -> Allow | Deny | None:
 
 @hookimpl
 def tunesmith_run_started(event: RunStarted) -> None:
-    from tunesmith_enterprise.distributed.hooks import run_started
+    from tunesmith_enterprise.distributed.hooks import run_started as distributed
+    from tunesmith_enterprise.governance.hooks import run_started as governance
 
-    run_started(event)
+    distributed(event)
+    governance(event)
 
 
 @hookimpl
@@ -207,6 +220,13 @@ def tunesmith_run_finished(event: RunFinished) -> None:
     from tunesmith_enterprise.governance.hooks import run_finished
 
     run_finished(event)
+
+
+@hookimpl
+def tunesmith_machine_code(event: MachineCode) -> None:
+    from tunesmith_enterprise.optimizations.compile_cache.hooks import machine_code
+
+    machine_code(event)
 
 
 @hookimpl

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from tunesmith.recipe.section import Section, empty
+from tunesmith_enterprise.governance.access.names import Name
 
-__all__ = ["EnterpriseSection", "FsdpSection", "HsdpSection"]
+__all__ = ["EnterpriseSection", "Float8Section", "FsdpSection", "HsdpSection"]
 
 
 class FsdpSection(Section):
@@ -29,10 +30,24 @@ class HsdpSection(Section):
     """How many processes share a copy of the model. Default: those of one machine."""
 
 
+class Float8Section(Section):
+    """Linear layers that multiply in float8, of the strategies `float8`, `overlapped`, `ddp`, `fsdp` and `hsdp`."""
+
+    recipe: Literal["tensorwise", "rowwise", "rowwise-with-gw-hp"] = "tensorwise"
+    """How numbers are scaled to eight bits: with one scale for a tensor, the fastest; one for each row, closer to bf16;
+    or as that, with the gradients of weights in bf16, the closest."""
+    leave: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    """Patterns of linear layers that stay in bf16, e.g. `*.k_proj`."""
+
+
 class EnterpriseSection(Section):
     """Settings of the enterprise package in a recipe."""
 
+    tenant: Name | None = None
+    """For whom the job is: where use is counted, it is counted there, and the audit log has it."""
     fsdp: Annotated[FsdpSection, BeforeValidator(empty)] = FsdpSection()
     """Of the strategies `fsdp` and `hsdp`."""
     hsdp: Annotated[HsdpSection, BeforeValidator(empty)] = HsdpSection()
     """Of the strategy `hsdp`."""
+    float8: Float8Section | None = None
+    """Multiply in float8, e.g. `{recipe: rowwise}`; `{}` for the defaults. Left out: only `strategy: float8` does."""

@@ -31,6 +31,7 @@ KEYS: Final[Mapping[str, str]] = {
     "usage": "the folder in which use is counted",
     "access": "who may ask a server",
     "prefix_store_gb": "how much the prefix store may take",
+    "compile_cache": "where machine code is shared, and with which key",
     "priority": "in which order requests are computed",
     "seal_keys": "the keys that seal and open files: the first seals",
 }

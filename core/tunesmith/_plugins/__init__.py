@@ -4,6 +4,7 @@
 
 from tunesmith._plugins.authorize import authorize
 from tunesmith._plugins.host import Host, get_host
+from tunesmith._plugins.machine_code import telling_of_machine_code
 from tunesmith._plugins.records import PluginRecord, Provided
 
-__all__ = ["Host", "PluginRecord", "Provided", "authorize", "get_host"]
+__all__ = ["Host", "PluginRecord", "Provided", "authorize", "get_host", "telling_of_machine_code"]

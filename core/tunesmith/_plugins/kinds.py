@@ -15,6 +15,7 @@ from tunesmith.plugin import (
     Evaluated,
     Event,
     ExporterSpec,
+    MachineCode,
     MetricSpec,
     ModelSpec,
     ObjectiveSpec,
@@ -68,6 +69,7 @@ OBSERVE: dict[type[Event], str] = {
     Evaluated: "tunesmith_evaluated",
     CheckpointSaved: "tunesmith_checkpoint_saved",
     RunFinished: "tunesmith_run_finished",
+    MachineCode: "tunesmith_machine_code",
     RequestServed: "tunesmith_request_served",
     RequestEnding: "tunesmith_request_ending",
 }

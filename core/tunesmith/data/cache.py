@@ -68,7 +68,8 @@ class CacheEntry:
 
     Attributes:
         kind: what it is: ``items`` (encoded rows), ``rows``, ``frozen`` (outputs of frozen layers), ``reference``
-            (log-probabilities of answers before training), ``compiled`` (machine code of engines).
+            (log-probabilities of answers before training), ``compiled`` (machine code of engines, and of
+            layers that train).
         key: what it was made from, as a digest.
         path: its folder.
         bytes: size on disk.

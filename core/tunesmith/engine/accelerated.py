@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tunesmith.engine.steps import StepDecoder
     from tunesmith.registry import Registry
 
-__all__ = ["Joined", "accelerate", "find_accelerations", "refuse"]
+__all__ = ["Joined", "accelerate", "find_accelerations", "loaded", "refuse"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,19 @@ def refuse(name: str, accelerations: Sequence[str], reason: str) -> None:
             expected="a Llama-like decoder that the native engine answers for",
             fix="open it without",
         )
+
+
+@contextmanager
+def loaded(parts: Sequence[Acceleration], decoder: StepDecoder) -> Iterator[None]:
+    """With what they load in memory. Where that or the block fails, all of them are closed, and the decoder too."""
+    try:
+        for part in parts:
+            part.load()
+        yield
+    except BaseException:
+        Joined(parts, None, None).close()
+        decoder.close()
+        raise
 
 
 def accelerate(opening: Opening, parts: Sequence[Acceleration]) -> tuple[StepDecoder, Joined]:

@@ -99,7 +99,11 @@ class Beginning:
 
 
 class Prefixes(Protocol):
-    """Keeps keys and values of beginnings longer than an engine lives. The engine's thread calls it."""
+    """Keeps keys and values of beginnings longer than an engine lives.
+
+    The engine's thread calls it, between steps and without the engine's lock: requests are taken meanwhile, and answers
+    under way wait for it.
+    """
 
     def restore(self, prompt: Beginning, shared: int, memory: KeysValues, slot: int) -> int:
         """Write keys and values of the first tokens of a prompt into a slot, if more are kept than are there.
@@ -140,6 +144,17 @@ class Acceleration:
                 expected="its name alone",
                 fix="leave out the colon and what stands behind it",
             )
+
+    def load(self) -> None:
+        """Load what takes memory, as a model of its own: before the engine sees how much is left for answers."""
+
+    def bytes_per_slot(self, capacity: int) -> int:
+        """Memory that it takes for each answer under way, beside the engine's own. Asked after :meth:`load`.
+
+        Args:
+            capacity: tokens of prompt and answer together.
+        """
+        return 0
 
     def decoder(self, opening: Opening) -> StepDecoder:
         """What computes steps. Its logits are tried against the model's before it is used."""

@@ -62,6 +62,7 @@ class Batching:
         self._budget = prompt_tokens
         self._answers: list[Continuation] = []
         self._joined = joined or Joined((), None, None)
+        self._fresh: list[Continuation] = []  # those that have had a slot since the last step
         self.slots = Slots(memory)
         self.guessed = self.right = 0
 
@@ -78,22 +79,41 @@ class Batching:
 
     def remove(self, answer: Continuation) -> None:
         """End an answer. What was cached for it stays for later prompts."""
-        if answer in self._answers:
-            self._answers.remove(answer)
+        for among in (self._answers, self._fresh):
+            if answer in among:
+                among.remove(answer)
         if answer.slot is not None:
             self.slots.give_back(answer.slot)
             answer.slot = None
         self._joined.ended(answer)
 
-    def step(self) -> Iterator[tuple[Continuation, Chosen | TunesmithError]]:
-        """Compute one step: answers whose next token is known, each with it or with what went wrong.
+    def settle(self) -> Iterator[Writing]:
+        """Before a step: give slots to answers that wait for one, and look for what is kept of their beginnings.
 
-        An answer may come several times. What is given must have been told to the answer before the next is asked for.
+        What is kept may have to be read from a disk: so this is called without the engine's lock, and who hands a
+        request over need not wait for it.
+
+        Yields:
+            Requests that have just begun, with their ``cached_tokens``.
         """
         for answer in [answer for answer in self._answers if answer.slot is None]:
             first = answer.work.answers[0]
             if first.finish or first.pending == 1:
                 self._place([answer])
+        fresh, self._fresh = self._fresh, []
+        for answer in fresh:
+            if self._joined.prefixes is not None and answer.slot is not None:
+                self._look_behind(answer, answer.slot)
+            if answer.number == 0 and not answer.work.paused:
+                answer.work.cached_tokens = answer.cached
+                yield answer.work
+
+    def step(self) -> Iterator[tuple[Continuation, Chosen | TunesmithError]]:
+        """Compute one step, once :meth:`settle` is done: answers whose next token is known, each with it or with what
+        went wrong.
+
+        An answer may come several times. What is given must have been told to the answer before the next is asked for.
+        """
         parts = self._parts()
         if parts:
             yield from self._compute(parts)
@@ -101,10 +121,7 @@ class Batching:
     def _place(self, answers: Sequence[Continuation]) -> None:
         for answer in answers[: self.slots.free]:
             answer.slot, answer.cached = self.slots.take(answer.tokens, answer.work.key)
-            if self._joined.prefixes is not None:
-                self._look_behind(answer, answer.slot)
-            if answer.number == 0 and not answer.work.paused:
-                answer.work.cached_tokens = answer.cached
+            self._fresh.append(answer)
 
     def _look_behind(self, answer: Continuation, slot: int) -> None:
         """Whether what is kept of beginnings reaches further than the memory; let what two prompts share be kept."""
@@ -219,12 +236,13 @@ class BatchingEngine(WritingEngine):
         self._batching.add([answer for answer in work.answers if not answer.finish])
         if not work.paused:
             self._counts.prompt_tokens += len(work.prompt)
-            self._counts.cached_tokens += work.cached_tokens
 
     def _pause(self, work: Writing) -> None:
         self._leave(work)
 
     def _step(self) -> None:
+        for work in self._batching.settle():
+            self._counts.cached_tokens += work.cached_tokens
         for answer, chosen in self._batching.step():
             self._tell(answer, chosen)
 

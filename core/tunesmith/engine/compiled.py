@@ -115,26 +115,49 @@ class CompiledDecoder:
         tokens = [token for part in parts for token in part.tokens]
         if self._decoder is not None and len(tokens) > _MANY:
             return self._decoder.step(memory, parts, wanted)
+        self._plan_step(memory, parts, wanted, len(wanted))
+        self._compute(tokens)
+        return torch.from_numpy(self._space.logits[: len(wanted)])
+
+    def chain(
+        self, memory: KeysValues, part: Part, count: int, *, end: int | None = None
+    ) -> tuple[torch.Tensor, list[int]]:
+        """As :meth:`tunesmith.engine.steps.ChainDecoder.chain`."""
+        if count < 2 or len(part.tokens) != 1 or part.before + count > min(memory.capacity, self.shape.context):
+            raise ValueError(
+                f"a chain of {count} steps that begins with {len(part.tokens)} tokens behind {part.before}: it begins "
+                f"with one, has at least two steps, and ends within the slot's {memory.capacity}"
+            )
+        self._plan_step(memory, [part], [0], count)
+        chain = self._plan.chain
+        chain[:] = count, -1 if end is None else end
+        self._compute(part.tokens)
+        assert self._team is not None
+        made = int(chain[0])
+        self._team.went_on(made - 1)
+        return torch.from_numpy(self._space.logits[:made]), self._plan.likeliest[:made].tolist()
+
+    def _plan_step(self, memory: KeysValues, parts: Sequence[Part], wanted: Sequence[int], rows: int) -> None:
+        """Write what is to be computed where compiled code reads it; ``rows`` of logits have room."""
         adapters = {part.adapter for part in parts if part.adapter is not None}
-        self._make_ready(memory, len(tokens), len(parts), len(wanted), adapters)
-        plan, space, start = self._plan, self._space, 0
-        plan.sizes[:] = len(tokens), len(wanted), len(parts), bool(adapters)
+        self._make_ready(memory, sum(len(part.tokens) for part in parts), len(parts), rows, adapters)
+        plan, start = self._plan, 0
         for number, part in enumerate(parts):
             end = start + len(part.tokens)
             plan.parts[number] = part.slot, part.before, len(part.tokens), start
             plan.adapters[start:end] = -1 if part.adapter is None else self._numbers[part.adapter]
             start = end
+        plan.sizes[:] = start, len(wanted), len(parts), bool(adapters), 0
+        plan.chain[:] = 1, -1
         plan.wanted[: len(wanted)] = wanted
-        embedding = self._embedding
-        jit.embed(
-            np.array(tokens), embedding.data_ptr(), len(embedding), embedding.dtype == torch.bfloat16, space.hidden
-        )
+
+    def _compute(self, tokens: Sequence[int]) -> None:
+        jit.embed(np.array(tokens), self._model, self._space.hidden)
         assert self._team is not None
         address = self._words.ctypes.data
         self._team.open()
-        jit.compute(address, 0, self._model, plan, space)
+        jit.compute(address, 0, self._model, self._plan, self._space)
         close(address, jit.phases(self.shape.layers))
-        return torch.from_numpy(space.logits[: len(wanted)])
 
     def _hold(self, tensor: torch.Tensor | None) -> int:
         """The address of a float32 tensor that stays where it is; 0: there is none."""
@@ -191,6 +214,8 @@ class CompiledDecoder:
         shape, width, gated, tokens = self.shape, self._width, self._gated, self._tokens
         sizes = (shape.heads, shape.kv_heads, shape.width, memory.capacity)
         self._model = jit.Model(
+            self._embedding.data_ptr(),
+            self._embedding.dtype == torch.bfloat16,
             self._layers,
             self._cos,
             self._sin,
@@ -200,7 +225,9 @@ class CompiledDecoder:
             stored=STORED[self.weights],
         )
         self._plan = jit.Plan(
-            sizes=np.zeros(4, np.int64),
+            sizes=np.zeros(5, np.int64),
+            chain=np.zeros(2, np.int64),
+            likeliest=np.zeros(self._wanted, np.int64),
             parts=np.zeros((self._wanted, 4), np.int64),
             wanted=np.zeros(self._wanted, np.int64),
             adapters=np.full(tokens, -1, np.int64),

@@ -55,6 +55,8 @@ class Detokenizer:
                 self._window = [token]
                 piece, self._told = known
                 return piece
+        if self._vocabulary.is_spare(token):  # kept, a row of such tokens would make each of them cost more
+            return ""
         self._window.append(token)
         self._new += 1
         # A special token adds no text, and byte runs go on behind it as if it were not there: nothing is certain yet.

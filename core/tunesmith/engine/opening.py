@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 
-from tunesmith._plugins import authorize
+from tunesmith._plugins import authorize, telling_of_machine_code
 from tunesmith.engine.accelerated import accelerate as accelerated
-from tunesmith.engine.accelerated import find_accelerations, refuse
-from tunesmith.engine.acceleration import Opening
+from tunesmith.engine.accelerated import find_accelerations, loaded, refuse
+from tunesmith.engine.acceleration import Acceleration, Opening
 from tunesmith.engine.decoder import Decoder, dtype_name
 from tunesmith.engine.generating import GeneratingEngine
 from tunesmith.engine.keys_values import bytes_per_token
@@ -141,7 +141,8 @@ def open_engine(
         refuse(name, accelerate, "its layers are not those of a Llama-like decoder")
         return SequentialEngine(model.module, rendering, name=name, task=model.task, limits=limits)
     held = _held(decoder, weights, name)
-    limits = _fitting(held, limits, name)
+    with loaded(parts, held):
+        limits = _fitting(held, limits, name, parts)
     opening = Opening(
         name=name,
         model=str(name_or_path),
@@ -230,16 +231,18 @@ def _held(decoder: Decoder, weights: Weights, name: str, threads: int | None = N
         _refuse(weights, name, "it is on a GPU")
         return decoder
     from tunesmith.engine.compiled import CompiledDecoder  # and with it Numba, which other models need not wait for
+    from tunesmith.engine.jit.native import code_folder
 
     own: Any = dtype_name(decoder.dtype)
     stored: Stored = ("fp16" if own == "fp32" else own) if weights == "auto" else weights
     begin = time.monotonic()
-    try:
-        compiled = CompiledDecoder.of(decoder, stored, threads=threads)
-    except OverflowError as error:
-        if weights != "auto":
-            _refuse(weights, name, str(error))
-        compiled = CompiledDecoder.of(decoder, own, threads=threads)
+    with telling_of_machine_code("numba", code_folder()):
+        try:
+            compiled = CompiledDecoder.of(decoder, stored, threads=threads)
+        except OverflowError as error:
+            if weights != "auto":
+                _refuse(weights, name, str(error))
+            compiled = CompiledDecoder.of(decoder, own, threads=threads)
     if compiled is not None:
         _log.info("%s: its step was compiled and tried in %.1f s", name, time.monotonic() - begin)
         return compiled
@@ -258,13 +261,13 @@ def _refuse(weights: Weights, name: str, reason: str) -> None:
         )
 
 
-def _fitting(decoder: StepDecoder, limits: Limits, name: str) -> Limits:
-    """Fewer slots where the memory does not hold all of them."""
+def _fitting(decoder: StepDecoder, limits: Limits, name: str, parts: Sequence[Acceleration]) -> Limits:
+    """Fewer slots where the memory does not hold all of them, with what accelerations take for each."""
     room = room_on(decoder.device)
     if room is None:
         return limits
     context = min(decoder.shape.context, limits.context or decoder.shape.context)
-    each = context * bytes_per_token(decoder.shape, decoder.dtype)
+    each = context * bytes_per_token(decoder.shape, decoder.dtype) + sum(part.bytes_per_slot(context) for part in parts)
     fit = int(_SHARE * room.free // each)
     if fit < 1:
         raise TooLargeError(

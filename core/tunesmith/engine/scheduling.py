@@ -198,6 +198,9 @@ class Scheduler:
         """Its figures at this moment, asked for at every look at ``/metrics``."""
         return ()
 
+    def close(self) -> None:
+        """The server has ended, and its engines are closed: write down what is to be kept, give back threads."""
+
 
 def find_scheduler(name: str, registry: Registry | None = None) -> Scheduler:
     """The scheduler of this name, made anew.

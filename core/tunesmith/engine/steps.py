@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import torch
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tunesmith.engine.decoder import Shape
     from tunesmith.engine.keys_values import KeysValues
 
-__all__ = ["Part", "StepDecoder"]
+__all__ = ["ChainDecoder", "Part", "StepDecoder"]
 
 
 class Part(NamedTuple):
@@ -87,4 +87,31 @@ class StepDecoder(Protocol):
 
     def close(self) -> None:
         """Give back threads. May come twice."""
+        ...
+
+
+@runtime_checkable
+class ChainDecoder(StepDecoder, Protocol):
+    """Computes steps, and several of one sequence in a row without coming back in between."""
+
+    def chain(
+        self, memory: KeysValues, part: Part, count: int, *, end: int | None = None
+    ) -> tuple[torch.Tensor, list[int]]:
+        """Read a token, then the likeliest token behind it, and so on: the steps that greedy decoding would take.
+
+        The logits are those of single steps, to the last bit. Keys and values are written for as many tokens.
+
+        Args:
+            memory: keys and values of all sequences.
+            part: with one token.
+            count: of steps, at least 2.
+            end: a token with which the chain ends; it is not read.
+
+        Returns:
+            Logits (K, V) of K steps, at most ``count``, which may be overwritten by the next step; and the likeliest
+            token of each row, of those alike the first.
+
+        Raises:
+            ValueError: another number of tokens or steps, or the slot has no room for them.
+        """
         ...

@@ -52,6 +52,10 @@ class Vocabulary:
         name = self._tokenizer.convert_ids_to_tokens(token)
         return name is not None and _BYTE.match(name) is not None
 
+    def is_spare(self, token: int) -> bool:
+        """Whether the tokenizer has no such token: many models have rows to spare. Decoding leaves it out."""
+        return self._tokenizer.convert_ids_to_tokens(token) is None
+
     def after_last_special(self, prompt: Sequence[int]) -> list[int]:
         """The end of a prompt: text starts anew after a special token."""
         start = next((place for place in range(len(prompt), 0, -1) if prompt[place - 1] in self.special), 0)

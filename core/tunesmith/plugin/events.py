@@ -12,6 +12,7 @@ __all__ = [
     "CheckpointSaved",
     "Evaluated",
     "Event",
+    "MachineCode",
     "RequestEnding",
     "RequestServed",
     "RunEvent",
@@ -122,6 +123,29 @@ class RunFinished(RunEvent):
     steps: int
     metrics: Mapping[str, Mapping[str, float]]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineCode(Event):
+    """Code for this machine is about to be looked for in a folder and compiled where it is missing, or is there now.
+
+    Told twice, before and after; the second does not come where compiling fails. What lies in the folder before the
+    first use is used as if it had been compiled here, so whoever puts something there answers for it.
+
+    Attributes:
+        kind: who compiles: ``numba`` (steps of an engine) or ``torch`` (layers that train).
+        key: what it is compiled for, as a digest: sources and versions, or layers and the shapes of batches. The same
+            on every machine; which machine it is the key does not say.
+        folder: where it is kept.
+        ready: False before, True after.
+        seconds: that loading and compiling took; 0 before.
+    """
+
+    kind: str
+    key: str
+    folder: str
+    ready: bool
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

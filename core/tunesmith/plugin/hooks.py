@@ -17,6 +17,7 @@ import pluggy
 from tunesmith.plugin.events import (
     CheckpointSaved,
     Evaluated,
+    MachineCode,
     RequestEnding,
     RequestServed,
     RunFinished,
@@ -337,6 +338,17 @@ class Hooks:
             @hookimpl
             def tunesmith_run_finished(event):
                 print(event.status, event.metrics)
+        """
+
+    @_hookspec
+    def tunesmith_machine_code(self, event: MachineCode) -> None:
+        """Code for this machine is about to be loaded or compiled; and once more when it is there.
+
+        Example::
+
+            @hookimpl
+            def tunesmith_machine_code(event):
+                print(event.kind, event.folder, event.ready)
         """
 
     @_hookspec

@@ -22,6 +22,7 @@ from tunesmith.plugin import (
     Deny,
     Evaluated,
     Event,
+    MachineCode,
     RequestEnding,
     RequestServed,
     RunFinished,
@@ -246,6 +247,7 @@ def events(run: str) -> list[Event]:
         Evaluated(run=run, step=2, split="validation", metrics={"loss": 0.5}, best=True),
         CheckpointSaved(run=run, step=2, path=f"{run}/checkpoints/2"),
         RunFinished(run=run, status="finished", steps=2, metrics={"validation": {"loss": 0.5}}, seconds=0.1),
+        MachineCode(kind="torch", key="0" * 64, folder=f"{run}/compiled", ready=True, seconds=0.1),
         RequestServed(id="1", method="POST", route="/v1/chat/completions", status=200, seconds=0.1),
         RequestEnding(id="1", method="POST", route="/v1/chat/completions", status=200, seconds=0.1),
     ]

@@ -22,7 +22,7 @@ from tunesmith.recipe import Recipe
 from tunesmith.tasks.base import Task
 from tunesmith.tasks.coupled import CoupledTask
 from tunesmith.tasks.lengths import plural
-from tunesmith.training.strategy import Single, Strategy
+from tunesmith.training.strategy import Strategy
 
 __all__ = ["CompileChoice", "choose_compile", "repeated_layers"]
 
@@ -104,7 +104,7 @@ def _obstacles(recipe: Recipe, task: Task[Any, Any], layers: list[nn.Module], st
         yield "the model has no repeated layers"
     if recipe.method.name == "head":
         yield "with method: head the repeated layers do not train"
-    if type(strategy) is not Single:
+    if not getattr(strategy, "compiles", False):
         yield f"strategy {recipe.train.strategy!r} may divide the layers in ways only it knows"
     if recipe.train.accumulate > 1 and isinstance(task, CoupledTask) and task.couples:
         yield "the parts of a step of this task are computed twice, and dropout must be the same both times"

@@ -9,7 +9,10 @@ Which shapes a graph is for, and in which order it sums, PyTorch decides by the 
 graphs for up to 4,096 places are others than those for more). So that a job that was stopped goes on with the same
 graphs, they are made of a few batches that are a function of the job alone, before its first step and again when it is
 resumed, and never later: a batch that none of them fits goes through the plain layers, and is counted. For the same
-reason PyTorch's cache of graphs is not read. That of machine code is; it goes by content.
+reason a graph that PyTorch has kept is taken only where it was made of the very same shapes, after the same others.
+
+What is compiled lies in the cache's folder ``compiled``, or in ``TORCHINDUCTOR_CACHE_DIR``, a folder for each kind of
+layers and shapes.
 
 One thing differs from the plain layers: dropout in them is PyTorch's own, compiled, another stream of random numbers.
 What compiling gives, and where it gives nothing, is in docs/explanation/tried.md.
@@ -19,11 +22,15 @@ Shapes: R rows of a batch, L length of its longest row.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +38,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tunesmith._plugins import telling_of_machine_code
+from tunesmith.data.cache import cache_folder
 from tunesmith.errors import TrainingError
 from tunesmith.tasks.base import Batch
 from tunesmith.tasks.encoded import item_lengths
@@ -44,7 +53,9 @@ from tunesmith.training.randomness import own_random_state
 
 __all__ = ["Compilation", "compiled"]
 
+_log = logging.getLogger(__name__)
 _BACKEND = "inductor"
+_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
 _SAMPLES = (0.5, 0.0, 1.0, 0.25, 0.75)
 """Places among the batches of the first epoch, ordered by what they cost: the middle one first, then the ends."""
 _GRAPHS = 64
@@ -143,6 +154,7 @@ def _make_graphs(job: Job, found: Compilation) -> None:
     import torch._dynamo
     import torch._functorch.config
     import torch._inductor.config
+    import torch.compiler.config
     import torch.fx.experimental._config
     from torch._dynamo.utils import counters
 
@@ -152,15 +164,17 @@ def _make_graphs(job: Job, found: Compilation) -> None:
     with (
         undisturbed(work),
         own_random_state(work.recipe.train.seed, work.strategy.device),
-        torch._inductor.config.patch(fx_graph_cache=False),
-        torch._functorch.config.patch(enable_autograd_cache=False),
+        torch._inductor.config.patch(fx_graph_cache=True, fx_graph_remote_cache=False),
+        torch._functorch.config.patch(enable_autograd_cache=True, enable_remote_autograd_cache=False),
         torch._dynamo.config.patch(recompile_limit=_GRAPHS),
         # That R equals L, once, says nothing. (`patch` is put into the module when it is imported.)
         torch.fx.experimental._config.patch(use_duck_shape=False),  # type: ignore[attr-defined]
+        _kept(job, samples),
     ):
         started = time.perf_counter()
-        for parts in samples:
-            _pass(job, parts)
+        for number, parts in enumerate(samples, start=1):
+            with torch.compiler.config.patch(cache_key_tag=_shapes(samples[:number])):  # type: ignore[attr-defined]
+                _pass(job, parts)
         found.seconds = time.perf_counter() - started
         started = time.perf_counter()
         _pass(job, samples[0])
@@ -170,6 +184,53 @@ def _make_graphs(job: Job, found: Compilation) -> None:
         sum(sizes) for sizes in zip(*((len(p.rows), p.tokens) for p in samples[0]), strict=True)
     )
     found.plain.clear()
+
+
+@contextmanager
+def _kept(job: Job, samples: list[list[Batch]]) -> Iterator[None]:
+    """Within the block PyTorch keeps what it compiles in a folder for such layers and shapes, of which plugins hear."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    given = os.environ.get(_FOLDER)
+    by_user = given is not None and given != default_cache_dir()  # PyTorch itself sets the variable to its default
+    root = Path(given) if by_user and given is not None else cache_folder("compiled")
+    if root is None:
+        yield
+        return
+    layers = repeated_layers(job.work.model)
+    kinds = dict.fromkeys(
+        f"{layer} {[(name, one.dtype, one.requires_grad) for name, one in layer.named_parameters()]}"
+        for layer in layers
+    )
+    made_of = (torch.__version__, str(job.work.strategy.device), job.work.recipe.train.precision, *kinds)
+    folder = root / hashlib.sha256("\0".join((*made_of, _shapes(samples))).encode()).hexdigest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        _log.warning("machine code is not kept: %s", error)
+        yield
+        return
+    os.environ[_FOLDER] = str(folder)
+    try:
+        with telling_of_machine_code("torch", folder):
+            yield
+    finally:
+        if given is None:
+            del os.environ[_FOLDER]
+        else:
+            os.environ[_FOLDER] = given
+
+
+def _shapes(samples: list[list[Batch]]) -> str:
+    """A digest of everything that goes into the model, in order: what decides which graphs are made."""
+    inputs = [
+        [
+            sorted((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in part.inputs.items())
+            for part in parts
+        ]
+        for parts in samples
+    ]
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 
 def _pass(job: Job, parts: list[Batch]) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +25,12 @@ from tunesmith.engine import (
     Sampling,
     generating,
     open_engine,
+    opening,
 )
 from tunesmith.engine.accelerated import Joined
 from tunesmith.engine.acceleration import Beginning, Opening
 from tunesmith.engine.opening import load_decoder
-from tunesmith.errors import ModelError, NotFoundError, PluginError
+from tunesmith.errors import ModelError, NotFoundError, PluginError, TooLargeError
 from tunesmith.plugin import AccelerationSpec, hookimpl
 from tunesmith.registry import Registry
 from tunesmith.testing import tiny_llama
@@ -150,6 +152,25 @@ class Keeping(Acceleration):
         )
 
 
+class Heavy(Acceleration):
+    """Takes as much memory for each answer as it is told to, or fails when it loads."""
+
+    each = 0
+    did: list[str]
+
+    def load(self) -> None:
+        Heavy.did = ["loaded"]
+        if self.each < 0:
+            raise ModelError("it cannot be loaded")
+
+    def bytes_per_slot(self, capacity: int) -> int:
+        Heavy.did.append(f"asked for {capacity} tokens")
+        return self.each
+
+    def close(self) -> None:
+        Heavy.did.append("closed")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_llama(tmp_path_factory.mktemp("llama") / "little")
@@ -159,7 +180,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Opens an engine with accelerations of this file, by the names of their classes in lower case."""
     monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
-    kinds = (Guessing, Failing, Inventing, Wrong, Counting, Keeping, Guesses)
+    kinds = (Guessing, Failing, Inventing, Wrong, Counting, Keeping, Heavy, Guesses)
     specs = [AccelerationSpec(name=k.__name__.lower(), summary="-", target=f"{HERE}:{k.__name__}") for k in kinds]
     plugin = SimpleNamespace(tunesmith_accelerations=hookimpl(lambda: specs))
     demo = Candidate(name="demo", distribution="demo", version="1", target=HERE, load=lambda: plugin)
@@ -345,3 +366,48 @@ def test_an_opening_says_what_it_opens(opened: Any, monkeypatch: pytest.MonkeyPa
     (opening,) = seen
     assert (opening.name, opening.slots, opening.capacity) == ("little", 3, 40)
     assert replace(opening, name="-").decoder is engine._decoder
+
+
+def test_what_an_acceleration_takes_for_each_answer_is_counted(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened("heavy")
+    assert Heavy.did == ["loaded", "asked for 128 tokens"]
+    assert engine.stats().slots == 3
+    room = opening.room_on(torch.device("cpu"))
+    assert room is not None
+    monkeypatch.setattr(opening, "room_on", lambda device: room)  # what is free moves while others work
+    monkeypatch.setattr(Heavy, "each", int(0.25 * room.free))
+    assert opened("heavy").stats().slots == 2
+    monkeypatch.setattr(Heavy, "each", room.free)
+    with pytest.raises(TooLargeError, match="the memory does not hold one answer of little"):
+        opened("heavy")
+    assert Heavy.did[-1] == "closed"
+    monkeypatch.setattr(Heavy, "each", -1)
+    with pytest.raises(ModelError, match="it cannot be loaded"):
+        opened("heavy")
+    assert Heavy.did == ["loaded", "closed"]
+
+
+def test_a_disk_that_is_slow_to_give_beginnings_back_keeps_nobody_from_asking(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(self: Keeping, prompt: Beginning, shared: int, memory: Any, slot: int) -> int:
+        reads.set()
+        assert may_go_on.wait(60)
+        return 0
+
+    monkeypatch.setattr(Keeping, "restore", slowly)
+    engine = opened("keeping")
+    first = engine.submit(ask())
+    assert reads.wait(60)
+    others: list[Any] = []
+    asking = threading.Thread(target=lambda: others.append(engine.submit(ask((1, 2, 3), 2))))
+    asking.start()
+    asking.join(10)
+    was_taken = list(others)  # while the disk still reads
+    may_go_on.set()
+    asking.join(60)
+    assert len(was_taken) == 1
+    assert engine.stats().failed == 0
+    assert [len(one.result(60).choices[0].tokens) for one in (first, *others)] == [24, 2]

@@ -18,7 +18,7 @@ from tunesmith.engine.decoder import Decoder
 from tunesmith.engine.jit import step as jit
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter, LowRank
-from tunesmith.engine.steps import Part
+from tunesmith.engine.steps import ChainDecoder, Part
 
 from .decoders import MODELS, SEQUENCES, logits, make
 
@@ -239,3 +239,43 @@ def test_it_computes_again_after_it_was_closed(qwen3: tuple[Any, CompiledDecoder
     before = read(decoder, memory, Part(0, 0, SEQUENCES[2]))
     decoder.close()
     assert torch.equal(read(decoder, memory, Part(0, 0, SEQUENCES[2])), before)
+
+
+# ---- chains ------------------------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def test_a_chain_is_the_steps_of_greedy_decoding_to_the_last_bit(qwen3: tuple[Any, CompiledDecoder]) -> None:
+    _, decoder = qwen3
+    assert isinstance(decoder, ChainDecoder)
+    one, other = memory_for(decoder), memory_for(decoder)
+    for memory in (one, other):
+        read(decoder, memory, Part(2, 0, SEQUENCES[0][:6]))
+    rows, tokens, token = [], [], SEQUENCES[0][6]
+    for place in range(6, 12):
+        rows.append(read(decoder, one, Part(2, place, [token])))
+        token = int(rows[-1].argmax())
+        tokens.append(token)
+    logits, likeliest = decoder.chain(other, Part(2, 6, SEQUENCES[0][6:7]), 6)
+    assert torch.equal(logits, torch.cat(rows))
+    assert likeliest == tokens
+    assert all(map(torch.equal, one.keys + one.values, other.keys + other.values))
+    assert torch.equal(read(decoder, one, Part(2, 12, [token])), read(decoder, other, Part(2, 12, [token])))
+
+
+@torch.inference_mode()
+def test_a_chain_ends_with_the_token_that_ends_it(qwen3: tuple[Any, CompiledDecoder]) -> None:
+    _, decoder = qwen3
+    memory = memory_for(decoder)
+    _, whole = decoder.chain(memory, Part(0, 0, [7]), 6)
+    end = whole[3]
+    logits, tokens = decoder.chain(memory, Part(0, 0, [7]), 6, end=end)
+    assert tokens == whole[: whole.index(end) + 1]
+    assert len(logits) == len(tokens)
+
+
+@pytest.mark.parametrize(("part", "count"), [(Part(0, 0, [7]), 1), (Part(0, 0, [7, 7]), 3), (Part(0, 30, [7]), 3)])
+def test_a_chain_that_cannot_be_is_refused(qwen3: tuple[Any, CompiledDecoder], part: Part, count: int) -> None:
+    _, decoder = qwen3
+    with pytest.raises(ValueError, match="it begins with one, has at least two steps, and ends within the slot's 32"):
+        decoder.chain(memory_for(decoder), part, count)

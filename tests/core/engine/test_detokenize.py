@@ -49,6 +49,16 @@ def stream(tokenizer: Any, prompt: Sequence[int], answer: Sequence[int]) -> list
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
+def test_tokens_that_the_tokenizer_does_not_have_add_nothing_and_cost_nothing(name: str) -> None:
+    tokenizer, spare = TOKENIZERS[name], len(TOKENIZERS[name]) + 5
+    detokenizer = Detokenizer(Vocabulary(tokenizer), [4])
+    assert {detokenizer.push(spare) for _ in range(100)} == {""}
+    assert len(detokenizer._window) == 1
+    answer = [70, spare, 71, spare, spare, 3, 75]
+    assert "".join(stream(tokenizer, [4], answer)) == continuation(Vocabulary(tokenizer), [4], answer)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
 @given(data=st.data())
 def test_pieces_add_up_to_the_whole_text(name: str, data: st.DataObject) -> None:
     tokenizer = TOKENIZERS[name]

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tunesmith._plugins import Host, host
+from tunesmith._plugins.discover import Candidate
 from tunesmith.engine import open_engine, opening
 from tunesmith.engine.compiled import CompiledDecoder
 from tunesmith.engine.decoder import Decoder
@@ -18,6 +22,7 @@ from tunesmith.engine.remote import RemoteEngine
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import Room
 from tunesmith.machine.precision import Precision
+from tunesmith.plugin import MachineCode, hookimpl
 from tunesmith.testing import tiny_llama, tiny_t5
 
 
@@ -114,6 +119,24 @@ def test_compiled_code_that_fails_its_trial_is_not_used(
     assert "compiled code does not compute what the model computes here; PyTorch does it, slower" in caplog.text
     with pytest.raises(ModelError, match="cannot be held in int8"):
         open_engine(folder, weights="int8")
+
+
+def test_plugins_hear_where_compiled_code_is_kept_before_and_after(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[MachineCode] = []
+    plugin = SimpleNamespace(tunesmith_machine_code=hookimpl(lambda event: told.append(event)))
+    observing = Candidate(
+        name="demo", distribution="tunesmith-demo", version="1.0", target="demo", requires=(), load=lambda: plugin
+    )
+    monkeypatch.setattr(host, "_host", Host([observing], environ={}))
+    open_engine(folder).close()
+    before, after = told
+    assert (before.kind, before.ready, before.seconds) == ("numba", False, 0.0)
+    assert after == replace(before, ready=True, seconds=after.seconds)
+    assert after.seconds > 0
+    assert Path(before.folder).name == before.key
+    assert list(Path(before.folder).rglob("*.nbi"))
 
 
 @pytest.mark.parametrize("weights", ["int8", "fp16"])

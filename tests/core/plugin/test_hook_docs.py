@@ -44,6 +44,10 @@ FACTS: dict[str, object] = {
     "id": "request-1",
     "method": "POST",
     "route": "/v1/models/{name}",
+    "kind": "torch",
+    "key": "0" * 64,
+    "folder": "compiled",
+    "ready": True,
 }
 
 

@@ -17,7 +17,7 @@ from echo import Echo
 from tunesmith.engine import Measure, Origin, Scheduler, Times
 from tunesmith.engine.requests import OWN
 from tunesmith.errors import BusyError, DeadlineError, DeniedError
-from tunesmith.serve import Application
+from tunesmith.serve import Application, server
 from tunesmith.serve.keys import Caller
 from tunesmith.serve.problems import HttpError, http_error
 from tunesmith.serve.scheduled import origin_of
@@ -164,3 +164,20 @@ def test_what_a_queue_refuses_has_its_status(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert answer.headers.get("Retry-After") == ("42" if status == 429 else None)
     assert getattr(error, "what", "") in answer.json()["error"]["message"]
+
+
+def test_a_scheduler_is_closed_behind_the_engines_when_the_server_has_ended(
+    monkeypatch: pytest.MonkeyPatch, engine: Echo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed: list[str] = []
+
+    class Keeping(Two):
+        def close(self) -> None:
+            closed.append("scheduler")
+            raise OSError("no room")
+
+    monkeypatch.setattr(engine, "close", lambda: closed.append("engine"))
+    monkeypatch.setattr(server.Server, "run", lambda self, sockets: None)
+    server.serve({"echo": engine}, port=0, scheduler=Keeping())
+    assert closed == ["engine", "scheduler"]
+    assert "the scheduler could not be closed" in capsys.readouterr().err

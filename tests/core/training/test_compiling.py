@@ -6,16 +6,21 @@ import copy
 import json
 import os
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from torch import nn
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 import tunesmith
+from tunesmith._plugins import Host, host
+from tunesmith._plugins.discover import Candidate
 from tunesmith.errors import RecipeError, TrainingError
 from tunesmith.models.source import ModelSource
+from tunesmith.plugin import hookimpl
 from tunesmith.recipe import parse_recipe
 from tunesmith.recipe.schema import Recipe
 from tunesmith.tasks.base import Batch, Encoded
@@ -139,7 +144,8 @@ def test_loss_and_gradients_are_those_of_the_plain_layers():
 
 
 def test_resumed_it_ends_in_the_same_weights(tmp_path):
-    """With dropout, and batches of many shapes; the graphs of the second session are made anew."""
+    """With dropout, and batches of many shapes; the second session takes the graphs that were kept."""
+    from torch._dynamo.utils import counters
 
     def trained(subject, steps):
         with own_random_state(11, CPU), compiled(subject):
@@ -161,7 +167,10 @@ def test_resumed_it_ends_in_the_same_weights(tmp_path):
     total = whole.work.feed.total_steps
     assert total >= 6
     trained(whole, total)
+    counters.clear()
     trained(first, 3)
+    assert counters["inductor"]["fxgraph_cache_hit"] > 0
+    assert counters["inductor"]["fxgraph_cache_miss"] == 0
     second.progress.step = 3
     trained(second, total)
     assert first.progress.step == 3
@@ -213,6 +222,59 @@ def test_no_graph_is_made_later():
         assert compilation.plain == {2}
         assert compilation.afterword() == "in 1 step no graph fitted the shape of the batch: computed uncompiled"
         assert counters["stats"]["unique_graphs"] == made
+
+
+@pytest.mark.usefixtures("traced")
+def test_plugins_hear_where_code_is_kept_a_folder_for_each_kind_of_layers_and_shapes(tmp_path, monkeypatch):
+    told = []
+    plugin = SimpleNamespace(tunesmith_machine_code=hookimpl(lambda event: told.append(event)))
+    observing = Candidate(
+        name="demo", distribution="tunesmith-demo", version="1.0", target="demo", requires=(), load=lambda: plugin
+    )
+    monkeypatch.setattr(host, "_host", Host([observing], environ={}))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    for subject in (job(), job(), job(lengths=range(4, 16)), job(precision="bf16")):
+        with compiled(subject):
+            assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path), "it was another while graphs were made only"
+    before, after = told[::2], told[1::2]
+    assert [(one.kind, one.ready, one.seconds) for one in before] == [("torch", False, 0.0)] * 4
+    assert [one.key for one in before] == [one.key for one in after]
+    assert all(one.ready and one.seconds > 0 for one in after)
+    keys = [one.key for one in before]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert {one.folder for one in told} == {str(tmp_path / key) for key in keys} == {str(p) for p in tmp_path.iterdir()}
+    if os.name == "posix":
+        assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("by_pytorch", [True, False])
+def test_code_is_kept_in_the_cache_unless_somebody_names_a_folder_or_there_is_no_cache(
+    tmp_path, monkeypatch, by_pytorch
+):
+    monkeypatch.setenv("TUNESMITH_CACHE", str(tmp_path))
+    if by_pytorch:  # which sets the variable to its own default when it is first asked
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", default_cache_dir())
+    else:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    with compiled(job()):
+        assert os.environ.get("TORCHINDUCTOR_CACHE_DIR") in (None, default_cache_dir())
+    (folder,) = (tmp_path / "compiled").iterdir()
+    assert len(folder.name) == 64
+    monkeypatch.setenv("TUNESMITH_CACHE", "off")
+    with compiled(job(lengths=range(4, 16))):
+        assert list((tmp_path / "compiled").iterdir()) == [folder]
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_folder_that_cannot_be_made_costs_the_job_nothing(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TUNESMITH_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", default_cache_dir())
+    with compiled(job()) as compilation:
+        assert compilation.graphs
+    assert "machine code is not kept: " in caplog.text
 
 
 @pytest.mark.usefixtures("traced")
@@ -294,6 +356,23 @@ def test_asked_for():
 
 class Elsewhere:
     device = CPU
+
+
+class SaysSo(Single):
+    compiles = True
+
+
+class SaysNothing(SaysSo):
+    """Of a class that does."""
+
+
+def test_a_strategy_that_computes_whole_layers_says_so_itself():
+    recipe = parse_recipe(
+        {"task": "t", "model": "m", "data": {"train": "x"}, "train": {"device": "cpu"}, "output": "o"}
+    )
+    assert choice(True, strategy=SaysSo(recipe)).on
+    with pytest.raises(RecipeError, match="may divide the layers in ways only it knows"):
+        choice(True, strategy=SaysNothing(recipe))
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from licensed import Machine
+
+from tunesmith.testing import tiny_llama
+from tunesmith_enterprise.optimizations.compile_cache import hooks as compile_cache
 
 SPECULATIVE = {"shape": "tiny", "work": "edit", "model": None, "texts": None, "weights": "auto"}
 
@@ -37,3 +42,45 @@ def test_a_prefix_store_finds_the_beginning_after_a_restart(machine: Machine, be
     plain, fast = (measured(options, tmp_path, names) for names in ((), (store,)))
     assert (plain["found"], fast["found"]) == (0, 70)
     assert plain["answer"] == fast["answer"]
+
+
+def test_steps_in_float8_are_measured_beside_bf16_from_the_same_weights(benchmark: Any) -> None:
+    pytest.importorskip("torchao", reason="needs the extra float8")
+    figures = benchmark("float8").measured(
+        ["bf16", "rowwise"], size=100_000, tokens=32, steps=2, turns=1, device=torch.device("cpu"), emulate=True,
+        vocabulary=256,
+    )  # fmt: skip
+    plain, fast = figures["ways"].values()
+    assert fast["loss"] == pytest.approx(plain["loss"], rel=0.02)
+    assert fast["loss"] != plain["loss"]
+    assert min(plain["rate"], fast["rate"]) > 0
+
+
+def test_float8_is_not_measured_where_there_is_no_gpu_for_it(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["float8.py"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="not measured: float8 needs a GPU"):
+        benchmark("float8").main()
+
+
+def test_chains_of_steps_give_the_cores_answer(machine: Machine, benchmark: Any, tmp_path: Path) -> None:
+    measured = benchmark("serve_compiled").measured
+    rates = measured(Namespace(shape="tiny", weights="auto", tokens=6, turns=2), tmp_path)
+    assert [len(found) for found in rates.values()] == [2, 2, 2]
+    assert min(min(found) for found in rates.values()) > 0
+
+
+def test_the_first_token_of_a_machine_with_a_compile_cache_is_measured(
+    machine: Machine,
+    benchmark: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module = benchmark("compile_cache")
+    monkeypatch.setattr(compile_cache, "_sharing", None)
+    module.write_settings(tmp_path)
+    module.main(["serve", "--child", str(tiny_llama(tmp_path / "little"))])
+    assert json.loads(capsys.readouterr().out)["seconds"] > 0
+    assert [path.suffix for path in (tmp_path / "shared").iterdir()] == [".code"]
+    compile_cache._sharing = None

@@ -13,10 +13,12 @@ import pytest
 from licensed import Machine
 
 from tunesmith.engine import Constraint, Sampling
+from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.opening import load_decoder
 from tunesmith.errors import ModelError
 from tunesmith.testing import tiny_llama
 from tunesmith_enterprise.errors import LicenseError
+from tunesmith_enterprise.optimizations.speculation.acceleration import Speculation
 from tunesmith_enterprise.optimizations.speculation.draft import Draft
 from tunesmith_enterprise.optimizations.speculation.guessing import Guessing
 from tunesmith_enterprise.optimizations.speculation.lookup import Lookup
@@ -207,3 +209,19 @@ def test_what_is_said_of_an_answer_that_ended_with_its_guesses_is_kept_nowhere()
     guessing.ended(answer)
     guessing.told(answer, 3, 2)
     assert not guessing._answers
+
+
+def test_a_draft_models_memory_is_counted_before_the_engines(machine: Machine, folder: Path) -> None:
+    made = Speculation(str(folder))
+    assert made.bytes_per_slot(64) == 0
+    made.load()
+    draft, _ = load_decoder(folder, threads=1)
+    try:
+        own = [KeysValues.of(draft, slots=slots, capacity=64) for slots in (1, 2)]
+        held = [sum(tensor.nbytes for tensor in (*memory.keys, *memory.values)) for memory in own]
+        assert made.bytes_per_slot(64) == held[1] - held[0] > 0
+        assert made.bytes_per_slot(10**9) == made.bytes_per_slot(draft.shape.context)
+    finally:
+        draft.close()
+        made.close()
+    assert Speculation("").bytes_per_slot(64) == 0

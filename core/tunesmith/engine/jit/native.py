@@ -27,6 +27,7 @@ __all__ = [
     *(
         "CACHE_LINE",
         "atomic_add",
+        "code_folder",
         "compiled",
         "entry",
         "give_way",
@@ -70,7 +71,7 @@ def entry(function: F) -> F:
     or in ``NUMBA_CACHE_DIR``, under a digest of this package's sources: Numba itself looks at one file only.
     """
     dispatcher = njit(**_OPTIONS)(function)
-    folder = _folder()
+    folder = code_folder()
     if folder is not None:
         given, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # it is read while caching is enabled, and not again
         try:
@@ -81,8 +82,8 @@ def entry(function: F) -> F:
 
 
 @lru_cache(maxsize=1)
-def _folder() -> Path | None:
-    """Where machine code is kept; ``None``: nowhere."""
+def code_folder() -> Path | None:
+    """Where machine code is kept; ``None``: nowhere. Its name is a digest of what the code is made from."""
     given = Path(config.CACHE_DIR) if config.CACHE_DIR else cache_folder("compiled")
     if given is None:
         return None

@@ -20,7 +20,7 @@ from tunesmith.engine.jit.low_rank import add_low_rank, lower
 from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows, to_float
 from tunesmith.engine.jit.products import STORED, multiply_stored
 from tunesmith.engine.jit.quantized import ALIGNED, Activations, Weights, multiply_quantized, quantize
-from tunesmith.engine.jit.team import claim, done, enter, leave, wait_for
+from tunesmith.engine.jit.team import claim, close_step, done, enter, leave, open_step, opened, wait_for
 
 __all__ = ["FIELDS", "Model", "Plan", "Space", "compute", "embed", "phases"]
 
@@ -50,6 +50,8 @@ class Model(NamedTuple):
     """What does not change.
 
     Attributes:
+        embedding: address of the embedding (V, W).
+        short: it is stored as bf16, else as float32.
         layers: int64 (L + 1, ...) addresses, see ``FIELDS``. Behind the last layer: the last norm, and the output layer
             in the place of ``qkv``.
         cos: float32 (C, D).
@@ -60,6 +62,8 @@ class Model(NamedTuple):
         stored: what the weights are stored in (:data:`~tunesmith.engine.jit.products.STORED`).
     """
 
+    embedding: int
+    short: bool
     layers: Any
     cos: Any
     sin: Any
@@ -73,7 +77,10 @@ class Plan(NamedTuple):
     """What a step is to compute.
 
     Attributes:
-        sizes: int64 (4,): N, R, P, and whether adapters have a part in it.
+        sizes: int64 (5,): N, R, P, whether adapters have a part in it, and the row of the first logits.
+        chain: int64 (2,): steps that follow one another, each with the likeliest token of the one before (1: a step by
+            itself), and a token that ends them early (-1: none). Afterwards the first says how many there were.
+        likeliest: int64 (R,), the result: of a chain, the likeliest token behind each step.
         parts: int64 (P, 4): slot, tokens cached, tokens that the step adds, and the first of these.
         wanted: int64 (R,), the tokens whose logits are wanted.
         adapters: int64 (N,), the number of each token's adapter; -1: none.
@@ -81,6 +88,8 @@ class Plan(NamedTuple):
     """
 
     sizes: Any
+    chain: Any
+    likeliest: Any
     parts: Any
     wanted: Any
     adapters: Any
@@ -96,7 +105,7 @@ class Space(NamedTuple):
         mixed: (N, H D).
         gates: (N, 2 I).
         made: (N, W).
-        logits: (R, V), the result.
+        logits: (R, V) or more rows, the result.
         read: (T, N · max(W, I)).
         numbers: int16, of the same size but for rows filled up to a multiple of ``ALIGNED``; empty where no weights are
             in 8 bits.
@@ -127,38 +136,29 @@ def phases(layers: int) -> int:
 
 
 @entry
-def embed(tokens: Any, address: int, vocabulary: int, halves: bool, hidden: Any) -> None:
+def embed(tokens: Any, model: Any, hidden: Any) -> None:
     """Write the vectors of tokens into the first rows of ``hidden``.
 
     PyTorch could as well; but its threads keep a core busy for a while after each such call, and it is ours.
 
     Args:
         tokens: int64 (N,), each below V.
-        address: of the embedding (V, W).
-        vocabulary: V.
-        halves: it is stored as bf16, else as float32.
+        model: has the embedding.
         hidden: float32 (N or more, W).
     """
-    width = hidden.shape[1]
-    if halves:
-        short = matrix(address, vocabulary, width, np.uint16)
-        for row in range(len(tokens)):
-            for k in range(width):
-                hidden[row, k] = to_float(short[tokens[row], k])
-    else:
-        whole = matrix(address, vocabulary, width, np.float32)
-        for row in range(len(tokens)):
-            hidden[row] = whole[tokens[row]]
+    for row in range(len(tokens)):
+        _embed(tokens[row], model, hidden[row])
 
 
 @entry
 def compute(words: int, thread: int, model: Any, plan: Any, space: Any) -> None:
-    """Take part in steps: thread 0 in the one that is open, to its end; others as they come, until none has come for a
-    while.
+    """Take part in steps: thread 0 in the one that is open, to its end, and in those that are chained to it; others as
+    they come, until none has come for a while.
 
     Every kind of phase is called from one place: what is called twice is compiled twice.
     """
-    step = 0
+    step = made = 0
+    number = opened(words)
     while True:
         if thread:
             step = enter(words, step)
@@ -170,9 +170,44 @@ def compute(words: int, thread: int, model: Any, plan: Any, space: Any) -> None:
                 _mix(words, phase, thread, model, plan, space, model.layers[layer])
             else:
                 _project(words, phase, thread, model, plan, space, layer, place)
-        if not thread:
+        if thread:
+            leave(words)
+            continue
+        made += 1
+        if plan.chain[0] == 1:
             return
-        leave(words)
+        token = _likeliest(space.logits[plan.sizes[4]])
+        plan.likeliest[made - 1] = token
+        if made == plan.chain[0] or token == plan.chain[1]:
+            plan.chain[0] = made
+            return
+        close_step(words, phases(model.layers.shape[0] - 1))
+        _embed(token, model, space.hidden[0])
+        plan.parts[0, 1] += 1
+        plan.sizes[4] += 1
+        open_step(words, number + made)
+
+
+@compiled
+def _embed(token: int, model: Any, hidden: Any) -> None:
+    """Write the vector of a token."""
+    width = hidden.shape[0]
+    if model.short:
+        short = matrix(model.embedding, token + 1, width, np.uint16)
+        for k in range(width):
+            hidden[k] = to_float(short[token, k])
+    else:
+        hidden[:] = matrix(model.embedding, token + 1, width, np.float32)[token]
+
+
+@compiled
+def _likeliest(logits: Any) -> int:
+    """The first of the likeliest tokens, as :func:`tunesmith.engine.jit.scores.summarize` has it."""
+    most, place = logits[0], 0
+    for token in range(len(logits)):
+        if logits[token] > most:
+            most, place = logits[token], token
+    return place
 
 
 @compiled
@@ -182,7 +217,7 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
     count, is_output = plan.sizes[0], layer == model.layers.shape[0] - 1
     source, made, kind, norm, linear, number = space.hidden, space.heads, _NORMED, at[_NORM], _QKV, 0
     if is_output:
-        made, count = space.logits, plan.sizes[1]
+        made, count = space.logits[plan.sizes[4] :], plan.sizes[1]
     elif place == 2:
         source, made, kind, linear, number = space.mixed, space.made, _AS_IT_IS, _OUT, 1
     elif place == 3:

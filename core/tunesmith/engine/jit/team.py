@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 
 from tunesmith.engine.jit.native import atomic_add, compiled, entry, give_way, load, store
 
-__all__ = ["Team", "claim", "close", "control", "done", "enter", "leave", "wait_for"]
+__all__ = [
+    *("Team", "claim", "close", "close_step", "control", "done", "enter", "leave", "open_step", "opened", "wait_for"),
+]
 
 _LINE = 8  # words of 8 bytes
 _OPEN, _INSIDE, _STOP = 0, 8 * _LINE, 16 * _LINE  # bytes from the start
@@ -87,8 +89,20 @@ def leave(words: int) -> None:
     atomic_add(words + _INSIDE, -1)
 
 
-@entry
-def close(words: int, phases: int) -> None:
+@compiled
+def opened(words: int) -> Any:
+    """The number of the step that is open; 0: none is."""
+    return load(words + _OPEN)
+
+
+@compiled
+def open_step(words: int, number: int) -> None:
+    """Let helpers into a step; those that sleep go on sleeping."""
+    store(words + _OPEN, number)
+
+
+@compiled
+def close_step(words: int, phases: int) -> None:
     """Let nobody in any more, wait until everybody is out, and make ready for the next step."""
     store(words + _OPEN, 0)
     while load(words + _INSIDE):
@@ -96,6 +110,12 @@ def close(words: int, phases: int) -> None:
     for phase in range(phases):
         store(words + _PHASES + phase * _PHASE, 0)
         store(words + _PHASES + phase * _PHASE + 8 * _LINE, 0)
+
+
+@entry
+def close(words: int, phases: int) -> None:
+    """As :func:`close_step`, from Python."""
+    close_step(words, phases)
 
 
 class Team:
@@ -130,6 +150,10 @@ class Team:
         if self._asleep:
             with self._wake:
                 self._wake.notify_all()
+
+    def went_on(self, steps: int) -> None:
+        """So many steps were opened, one behind another, without Python."""
+        self._step += steps
 
     def stop(self) -> None:
         """End the helpers. May come twice."""

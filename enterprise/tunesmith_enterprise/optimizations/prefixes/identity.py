@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.engine.acceleration import Opening
 from tunesmith.engine.low_rank import Adapter
+from tunesmith_enterprise.optimizations.processor import processor
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,7 @@ def identity(opening: Opening) -> str:
         repr(float(weights.epsilon)),
         str(decoder.device),
         platform.machine(),
-        _processor(),
+        processor(),
         *(f"{name} {version(name)}" for name in _COMPUTED_BY),
     ]
     digest = hashlib.sha256("\0".join(facts).encode())
@@ -75,10 +76,3 @@ def _add(digest: Any, tensors: Iterable[torch.Tensor]) -> None:
         whole = tensor.detach().cpu().contiguous()
         digest.update(f"{tuple(whole.shape)} {whole.dtype}\0".encode())
         digest.update(whole.reshape(-1).view(torch.uint8).numpy())
-
-
-def _processor() -> str:
-    """What machine code is made for: its last bits differ from processor to processor."""
-    from llvmlite import binding
-
-    return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"

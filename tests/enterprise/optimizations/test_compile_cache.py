@@ -1,0 +1,394 @@
+# SPDX-FileCopyrightText: 2026 The Tunesmith authors
+# SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
+"""The compile cache: what one machine compiled another takes, nobody without the key gives, and a license is asked."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from licensed import Machine
+
+from tunesmith.errors import SettingsError
+from tunesmith.plugin import Action, Allow, Deny, MachineCode
+from tunesmith_enterprise import plugin
+from tunesmith_enterprise.optimizations.compile_cache import archive, hooks, sharing
+from tunesmith_enterprise.optimizations.compile_cache import machine as machines
+from tunesmith_enterprise.optimizations.compile_cache.archive import pack, unpack
+from tunesmith_enterprise.optimizations.compile_cache.machine import archive_name
+from tunesmith_enterprise.optimizations.compile_cache.settings import CacheWanted, check_folder, read_key
+from tunesmith_enterprise.optimizations.compile_cache.sharing import Sharing
+
+KEY = b"k" * 32
+CODE = {"ab/kernel.so": b"\x7fELF code", "ab/kernel.cpp": b"int main", "fxgraph/one": b"graph"}
+JOB = "f" * 64
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> CacheWanted:
+    (tmp_path / "shared").mkdir(mode=0o770)
+    secret = tmp_path / "shared.key"
+    secret.write_bytes(KEY + b"\n")
+    secret.chmod(0o600)
+    return CacheWanted(tmp_path / "shared", secret, 5_000_000_000)
+
+
+@pytest.fixture
+def on(tmp_path: Path, wanted: CacheWanted) -> Callable[..., dict[str, bytes]]:
+    """A process on a machine of some name that wants code; gives what it had in its folder before it compiled."""
+
+    def process(name: str, compiles: dict[str, bytes], *, key: str = JOB, wanted: CacheWanted = wanted) -> Any:
+        folder = tmp_path / name / key
+        folder.mkdir(parents=True, exist_ok=True)
+        one = Sharing(wanted)
+        one.machine_code(event(folder, ready=False))
+        brought = contents(folder)
+        for path, content in compiles.items():
+            if brought.get(path) != content:
+                (folder / path).parent.mkdir(exist_ok=True)
+                (folder / path).write_bytes(content)
+        one.machine_code(event(folder, ready=True))
+        return brought
+
+    return process
+
+
+def event(folder: Path, *, ready: bool, kind: str = "numba") -> MachineCode:
+    return MachineCode(kind=kind, key=folder.name, folder=str(folder), ready=ready)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def shared_file(wanted: CacheWanted) -> Path:
+    (found,) = wanted.folder.iterdir()
+    return found
+
+
+# ---- from one machine to another ---------------------------------------------------------------------------------
+
+
+def test_what_one_machine_compiled_the_next_has_before_it_compiles(on: Any, wanted: CacheWanted) -> None:
+    assert on("first", CODE) == {}
+    assert on("second", CODE) == CODE
+    if os.name == "posix":
+        assert shared_file(wanted).stat().st_mode & 0o137 == 0
+
+
+def test_it_is_written_again_only_where_something_new_was_compiled(on: Any, wanted: CacheWanted) -> None:
+    on("first", CODE)
+    written = shared_file(wanted).stat().st_ino
+    on("second", CODE)
+    on("second", CODE)
+    assert shared_file(wanted).stat().st_ino == written
+    more = CODE | {"ab/other.so": b"more"}
+    on("second", more)
+    assert on("third", more) == more
+
+
+def test_what_is_here_already_is_shared_where_nobody_has_shared_it(on: Any, wanted: CacheWanted) -> None:
+    on("first", CODE)
+    shared_file(wanted).unlink()
+    on("first", CODE)
+    assert on("second", CODE) == CODE
+
+
+def test_nothing_is_put_among_files_that_are_here(on: Any, wanted: CacheWanted) -> None:
+    own = {"ab/kernel.so": b"of another index"}
+    on("second", own)
+    shared_file(wanted).unlink()
+    on("first", CODE)
+    assert on("second", {}) == own
+    assert on("third", {}) == CODE
+
+
+def test_locks_and_what_is_being_written_are_not_shared(on: Any) -> None:
+    passing = {"locks/a.lock": b"", "ab/.1.2.tmp": b"half", "ab/step.nbi.tmp.17": b"half", "ab/.x.partial": b"half"}
+    on("first", CODE | passing)
+    assert on("second", CODE) == CODE
+
+
+def test_of_two_that_give_at_once_one_whole_archive_is_there(on: Any, wanted: CacheWanted) -> None:
+    codes = [{f"ab/{n}.so": bytes([n]) * 200_000 for n in range(start, start + 3)} for start in (0, 9)]
+    both = [threading.Thread(target=on, args=(f"machine {n}", codes[n])) for n in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert on("third", {}) in codes
+    assert [path.suffix for path in wanted.folder.iterdir()] == [".code"]
+
+
+def test_the_least_used_goes_first_where_all_take_too_much(
+    on: Any, wanted: CacheWanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = CacheWanted(wanted.folder, wanted.key_file, 1_500)
+    names = []
+    for number in range(3):
+        key = str(number) * 64
+        on("first", {"a.so": os.urandom(500)}, key=key)
+        names.append(archive_name("numba", key))
+        os.utime(wanted.folder / names[-1], (number, number))
+    on("second", {}, key="0" * 64, wanted=small)  # used: it is the newest now
+    abandoned = wanted.folder / ".0123456789abcdef.partial"
+    abandoned.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+    on("first", {"a.so": os.urandom(500)}, key="3" * 64, wanted=small)
+    left = {path.name for path in wanted.folder.iterdir()}
+    assert left == {names[0], archive_name("numba", "3" * 64)}
+
+
+def test_code_of_another_machine_library_or_place_is_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [archive_name("numba", JOB), archive_name("torch", JOB), archive_name("numba", "0" * 64)]
+    for place, other in (("processor", lambda: "znver9 +avx9"), ("_version", lambda name: "9.0")):
+        with monkeypatch.context() as patch:
+            patch.setattr(machines, place, other)
+            names.append(archive_name("numba", JOB))
+    assert len(set(names)) == 5
+    assert archive_name("numba", JOB) == names[0]
+    assert JOB not in names[0]
+
+
+# ---- what nobody with the key has written ------------------------------------------------------------------------
+
+
+def harmed(path: Path, how: str) -> None:
+    whole = path.read_bytes()
+    changed = {
+        "a bit of the code": whole[:-1] + bytes([whole[-1] ^ 1]),
+        "a bit of the digest": whole[:20] + bytes([whole[20] ^ 1]) + whole[21:],
+        "cut off": whole[: len(whole) // 2],
+        "empty": b"",
+        "another version": whole.replace(b"tunesmith-code-1", b"tunesmith-code-2"),
+        "another key": pack(CODE, path.name, b"x" * 32),
+        "another name": pack(CODE, "numba-0.code", KEY),
+    }
+    path.write_bytes(changed[how])
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("a bit of the code", "it was changed, or made with another key, or for another machine"),
+        ("a bit of the digest", "it was changed, or made with another key"),
+        ("cut off", "it was changed, or made with another key"),
+        ("empty", "it is no archive of machine code of this version"),
+        ("another version", "it is no archive of machine code of this version"),
+        ("another key", "it was changed, or made with another key"),
+        ("another name", "or for another machine"),
+    ],
+)
+def test_what_was_changed_is_told_in_one_line_and_made_anew(
+    on: Any, wanted: CacheWanted, caplog: pytest.LogCaptureFixture, how: str, words: str
+) -> None:
+    on("first", CODE)
+    harmed(shared_file(wanted), how)
+    assert on("second", CODE) == {}
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"shared code is not used, and is compiled here: {shared_file(wanted)}: ")
+    assert words in said
+    assert KEY.decode() not in said
+    assert on("third", CODE) == CODE  # the second has put a whole one in its place
+
+
+def test_nothing_of_an_archive_is_unpacked_before_its_digest_is_right(
+    on: Any, wanted: CacheWanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on("first", CODE)
+    harmed(shared_file(wanted), "another key")
+    monkeypatch.setattr(archive.tarfile, "open", lambda **_: pytest.fail("it was opened"))
+    with pytest.raises(ValueError, match="made with another key"):
+        unpack(shared_file(wanted).read_bytes(), shared_file(wanted).name, KEY)
+
+
+@posix
+def test_a_pipe_in_the_place_of_an_archive_keeps_nobody_waiting(
+    on: Any, wanted: CacheWanted, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.mkfifo(wanted.folder / archive_name("numba", JOB))
+    assert on("first", {}) == {}
+    assert "it is no file of at most 1,000,000,000 bytes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"),
+    [("../outside", tarfile.REGTYPE), ("/etc/x", tarfile.REGTYPE), ("a/../../x", tarfile.REGTYPE),
+     ("a\\b", tarfile.REGTYPE), ("C:x", tarfile.REGTYPE), ("link", tarfile.SYMTYPE), ("hard", tarfile.LNKTYPE),
+     ("pipe", tarfile.FIFOTYPE), ("folder", tarfile.DIRTYPE)],
+)  # fmt: skip
+def test_not_even_the_key_puts_something_else_than_files_below_the_folder(name: str, type_: bytes) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = type_, "/etc/passwd"
+        tar.addfile(entry)
+    content = packed.getvalue()
+    signed = b"tunesmith-code-1\n" + archive._mac(content, "n", KEY) + content
+    with pytest.raises(ValueError, match="an entry that no archive should have"):
+        unpack(signed, "n", KEY)
+
+
+def test_an_archive_that_unpacks_to_more_than_all_may_take_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = pack({"a": b"0" * 5_000, "b": b"0" * 5_000}, "n", KEY)
+    monkeypatch.setattr(archive, "MOST_BYTES", 9_999)
+    with pytest.raises(ValueError, match="an entry that no archive should have: 'b'"):
+        unpack(packed, "n", KEY)
+
+
+def test_a_folder_that_is_gone_or_full_costs_the_job_nothing(
+    on: Any, wanted: CacheWanted, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes, mode: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sharing, "_write", full)
+    assert on("first", CODE) == {}
+    assert "compiled code is not shared" in caplog.text
+    assert "No space left on device" in caplog.text
+
+
+# ---- settings ----------------------------------------------------------------------------------------------------
+
+
+@posix
+def test_a_folder_that_everybody_may_write_into_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "open" / "own").mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    for folder in (tmp_path / "open", tmp_path / "open" / "own"):
+        with pytest.raises(SettingsError, match="everybody may write into the folder of compile_cache") as caught:
+            check_folder(folder)
+        assert f"{tmp_path / 'open'}, mode 777" in str(caught.value)
+        assert f"chmod o-w {tmp_path / 'open'}" in str(caught.value)
+    (tmp_path / "open").chmod(0o1777)  # as /tmp: nobody replaces what is another's
+    check_folder(tmp_path / "open" / "own")
+    with pytest.raises(SettingsError, match="everybody may write"):
+        check_folder(tmp_path / "open")
+
+
+def test_a_folder_that_is_not_there_or_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"the folder of compile_cache cannot be used(?s:.*)mkdir -m 2770"):
+        check_folder(tmp_path / "missing")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="is no folder"):
+        check_folder(tmp_path / "file")
+
+
+def test_a_key_must_be_secret_and_long_enough(wanted: CacheWanted) -> None:
+    assert read_key(wanted.key_file) == KEY
+    wanted.key_file.write_bytes(b"pass-word")
+    with pytest.raises(SettingsError, match=r"too short to be a key(?s:.*)9 bytes(?s:.*)32 random bytes") as caught:
+        read_key(wanted.key_file)
+    assert "pass-word" not in str(caught.value)
+    if os.name == "posix":
+        wanted.key_file.chmod(0o640)
+        with pytest.raises(SettingsError, match=r"others than its owner may use(?s:.*)mode 640(?s:.*)chmod 600"):
+            read_key(wanted.key_file)
+    wanted.key_file.unlink()
+    with pytest.raises(SettingsError, match="the key_file of compile_cache cannot be read"):
+        read_key(wanted.key_file)
+
+
+# ---- the gate ----------------------------------------------------------------------------------------------------
+
+OPEN = Action(name="open", subject="runs/chat")
+
+
+def training(wish: object = True, **details: Any) -> Action:
+    return Action(name="train", subject="run", details={"recipe": {"train": {"compile": wish}}} | details)
+
+
+@pytest.fixture
+def licensed(machine: Machine, wanted: CacheWanted, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine whose settings name the cache."""
+    monkeypatch.setattr(hooks, "_sharing", None)
+    table = f'folder = "{wanted.folder.as_posix()}", key_file = "{wanted.key_file.as_posix()}"'
+    machine.settings(f"[plugins.enterprise]\ncompile_cache = {{ {table} }}\n")
+    return machine
+
+
+def test_where_the_settings_name_no_cache_no_license_is_asked_and_nothing_is_shared(
+    licensed: Machine, wanted: CacheWanted, tmp_path: Path
+) -> None:
+    assert isinstance(plugin.tunesmith_authorize(OPEN), Allow)
+    licensed.settings("")
+    licensed.asked.clear()
+    assert plugin.tunesmith_authorize(OPEN) is None
+    assert plugin.tunesmith_authorize(training()) is None
+    assert licensed.asked == []
+    (tmp_path / JOB).mkdir()
+    (tmp_path / JOB / "a.so").write_bytes(b"code")
+    for ready in (False, True):
+        plugin.tunesmith_machine_code(event(tmp_path / JOB, ready=ready))
+    assert not list(wanted.folder.iterdir())
+
+
+def test_a_process_asks_once_for_the_models_it_opens_and_shares_from_then_on(
+    licensed: Machine, wanted: CacheWanted, tmp_path: Path
+) -> None:
+    assert isinstance(plugin.tunesmith_authorize(OPEN), Allow)
+    licensed.expire()  # what was begun goes on
+    assert plugin.tunesmith_authorize(OPEN) is None
+    assert licensed.asked == ["optimizations"]
+    (tmp_path / JOB).mkdir()
+    plugin.tunesmith_machine_code(event(tmp_path / JOB, ready=False))
+    (tmp_path / JOB / "a.so").write_bytes(b"code")
+    plugin.tunesmith_machine_code(event(tmp_path / JOB, ready=True))
+    assert unpack(shared_file(wanted).read_bytes(), shared_file(wanted).name, KEY) == {"a.so": b"code"}
+
+
+def test_a_job_that_does_not_compile_asks_for_nothing(licensed: Machine) -> None:
+    assert plugin.tunesmith_authorize(training(False)) is None
+    assert plugin.tunesmith_authorize(Action(name="train", subject="run", details={})) is None
+    assert licensed.asked == []
+
+
+@pytest.mark.parametrize("wish", [True, "auto"])
+def test_a_job_that_may_compile_asks_and_its_run_goes_on_without_a_license(licensed: Machine, wish: object) -> None:
+    allowed = plugin.tunesmith_authorize(training(wish))
+    assert isinstance(allowed, Allow)
+    assert [grant["feature"] for grant in allowed.record["grants"]] == ["optimizations"]
+    licensed.delete()
+    hooks._sharing = None
+    again = plugin.tunesmith_authorize(training(wish, allowed={"enterprise": allowed.record}))
+    assert again == allowed
+    assert hooks._sharing is not None
+
+
+@pytest.mark.parametrize("action", [OPEN, training()], ids=lambda one: one.name)
+def test_without_a_license_it_is_refused_with_the_words_of_the_license(licensed: Machine, action: Action) -> None:
+    licensed.delete()
+    denied = plugin.tunesmith_authorize(action)
+    assert isinstance(denied, Deny)
+    assert "the feature optimizations needs a license, and none was found" in denied.reason
+    assert hooks._sharing is None
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('"/srv/compiled"', "compile_cache of [plugins.enterprise] is no table: '/srv/compiled'"),
+        ('{ folder = "/srv", key_file = "/k", size = 5 }', "has a key that nobody reads: 'size'"),
+        ('{ folder = "compiled", key_file = "/k" }', "has no absolute path under folder: 'compiled'"),
+        ('{ folder = "/srv" }', "has no absolute path under key_file: None"),
+        ('{ folder = "/srv", key_file = "/k", gb = true }', "has a gb that is no size: True"),
+        (
+            '{ folder = "/there", key_file = "/k" }',
+            "the folder of compile_cache cannot be used: /there",
+        ),
+    ],
+)
+def test_settings_that_are_wrong_stop_what_would_compile(licensed: Machine, table: str, words: str) -> None:
+    licensed.settings(f"[plugins.enterprise]\ncompile_cache = {table}\n")
+    denied = plugin.tunesmith_authorize(OPEN)
+    assert isinstance(denied, Deny)
+    assert words in denied.reason
+    assert denied.fix
+    assert licensed.asked == []
