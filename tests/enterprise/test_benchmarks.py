@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forge import Forge
 
 for needed in ("fastapi", "uvicorn", "sqlalchemy"):
     pytest.importorskip(needed, reason="the license server's packages are not installed")
@@ -39,22 +40,27 @@ def test_a_license_is_decided_about_cold_and_warm(root: Path, tmp_path: Path) ->
 
 def test_a_governed_server_is_asked_beside_one_with_keys_only(root: Path) -> None:
     pytest.importorskip("jwt", reason="the packages of the extra oidc are not installed")
-    figures = json.loads(run(root, "serve_governed.py", "--model", "none", "--requests", "2", "--json"))
+    figures = json.loads(run(root, "serve_governed.py", "--models", "none", "--requests", "2", "--json"))
     told = figures["models"]
     assert list(told) == ["keys only", "governed, API key", "governed, token"]
     assert all(0 < one["p50_ms"] <= one["p99_ms"] for one in told.values())
     assert {"added_p50_ms", "added_p99_ms", "ratio_p50"} <= set(told["governed, token"])
-    assert figures["audit"]["records"] > 40  # what the governed server answered is in its log
+    assert figures["written"]["records"] > 40  # what the governed server answered is in its log
 
 
 @pytest.mark.timeout(600)
-def test_several_processes_train_beside_one(root: Path, tmp_path: Path) -> None:
+def test_several_processes_train_beside_one(root: Path, tmp_path: Path, forge: Forge) -> None:
     rows = [{"question": f"What is {i} and {i}? " * (1 + i % 4), "answer": f"It is {2 * i}."} for i in range(40)]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "result.json"
     small = ("--shape", "tiny", "--steps", "2", "--repeat", "1", "--tokens", "256", "--processes", "1")
-    printed = run(root, "distributed.py", *small, "--data", str(tmp_path), "--out", str(out))
-    assert "1 processes, threads:" in printed
+    # The benchmark itself in a fork, for the time; the jobs that it starts, and measures, are real processes.
+    program = (
+        "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('distributed', run_name='__main__')"
+    )
+    done = forge.python("-c", program, root / "benchmarks", *small, "--data", tmp_path, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "1 processes, threads:" in done.stdout
     turns = json.loads(out.read_text())["turns"]
     assert [one["loss"] for one, *_ in turns.values()] == pytest.approx([turns_loss(turns)] * 2, rel=1e-5)
     assert all(one["rate"] > 0 and one["held"] > 1e8 for one, *_ in turns.values())

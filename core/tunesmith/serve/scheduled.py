@@ -16,7 +16,7 @@ from tunesmith.serve.keys import Caller
 from tunesmith.serve.logs import LOGGER
 from tunesmith.serve.problems import HttpError, invalid
 
-__all__ = ["TIERS", "Figures", "origin_of"]
+__all__ = ["TIERS", "Figures", "close", "origin_of"]
 
 TIERS = ("auto", "default")
 """What OpenAI's clients send as ``service_tier`` where they want no other treatment than usual."""
@@ -87,6 +87,14 @@ class Figures(Collector):
                 self._failed = True
                 LOGGER.exception("the scheduler has no figures, and this is not told again")
             return []
+
+
+def close(scheduler: Scheduler) -> None:
+    """Tell a scheduler that the server has ended. One that fails is logged: the server has ended all the same."""
+    try:
+        scheduler.close()
+    except Exception:
+        LOGGER.exception("the scheduler could not be closed")
 
 
 def _gauge(measure: Measure) -> Metric:

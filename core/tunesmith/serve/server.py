@@ -18,6 +18,7 @@ from tunesmith.engine.protocol import Engine
 from tunesmith.engine.scheduling import Scheduler
 from tunesmith.errors import RequestError
 from tunesmith.plugin import Action, RequestServed
+from tunesmith.serve import scheduled
 from tunesmith.serve.access import is_address, is_loopback
 from tunesmith.serve.app import Application
 from tunesmith.serve.callers import Access, check_one
@@ -159,7 +160,7 @@ def serve(
         keys: who may ask; default: everybody on this machine.
         access: says who may ask, in place of keys: an object, or the name of a plugin's.
         limits: for every request.
-        scheduler: that the engines were opened with.
+        scheduler: that the engines were opened with; it is closed after them.
         host: to listen on; another than this machine's own needs a key.
         port: likewise; 0: any that is free.
         drain_seconds: that answers under way have after the first signal; a second one cuts them.
@@ -176,6 +177,8 @@ def serve(
         DeniedError: a gate does not let it happen.
     """
     with ExitStack() as stack:
+        if scheduler is not None:
+            stack.callback(scheduled.close, scheduler)
         for engine in engines.values():
             stack.callback(engine.close)
         check_one(keys, access)

@@ -35,7 +35,7 @@ QUANTITIES: Final[Mapping[str, str]] = {
     "processes": "processes of one job",
     "nodes": "machines of one job",
     "gpus": "GPUs of one job",
-    "seats": "people with a key of their own",
+    "seats": "people with a key of their own, or with a token in this month",
 }
 """What limits count. A license without a limit has none."""
 

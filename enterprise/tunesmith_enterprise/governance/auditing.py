@@ -20,6 +20,7 @@ from tunesmith.errors import OutputError, TunesmithError
 from tunesmith.plugin import Action, Deny, RequestServed, RunFinished
 from tunesmith_enterprise.chained_log import EMPTY, ChainedLog
 from tunesmith_enterprise.governance.granting import OWN, Granted
+from tunesmith_enterprise.governance.tenants import tenant_of
 from tunesmith_enterprise.governance.where import KEY
 from tunesmith_enterprise.governance.who import who
 
@@ -63,7 +64,7 @@ class Auditing:
         except (OSError, ValueError) as error:
             return Deny(
                 reason=f"the audit log {path} cannot be written: {_why(error)}",
-                fix=["make room for it, or make it writable", _owner()],
+                fix=[_mend(error, path), _owner()],
             )
         self._log = ChainedLog(path)
         return None
@@ -149,6 +150,8 @@ def _of_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"recipe_sha256": hashlib.sha256(text.encode()).hexdigest(), "task": recipe.get("task")}
     for name, part, key in (("model", recipe.get("model"), "name"), ("method", recipe.get("method"), "name")):
         found[name] = str(part.get(key)) if isinstance(part, Mapping) else str(part)
+    if tenant := tenant_of(recipe):
+        found["tenant"] = tenant
     return found | _listed("data", data.get("train") if isinstance(data, Mapping) else None)
 
 
@@ -163,6 +166,12 @@ def _listed(name: str, value: Any) -> dict[str, Any]:
 
 def _one_line(error: TunesmithError) -> str:
     return " ".join((error.what if error.given is None else f"{error.what}: {error.given}").split())
+
+
+def _mend(error: Exception, path: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"make its folder: mkdir -p {path.parent}"
+    return "make room for it, or make it writable"
 
 
 def _why(error: Exception) -> str:

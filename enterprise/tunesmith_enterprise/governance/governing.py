@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunesmith.errors import TunesmithError
-from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RequestServed, RunFinished
+from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RequestServed, RunFinished, RunStarted
 from tunesmith_enterprise.governance.auditing import Auditing
 from tunesmith_enterprise.governance.granting import Granting
 from tunesmith_enterprise.governance.where import Asked
@@ -73,6 +73,11 @@ class Governing:
         self._auditing.stop()
         if self._metering is not None:
             self._metering.stop()
+
+    def run_started(self, event: RunStarted) -> None:
+        """A run of this process has begun."""
+        if self._metering is not None:
+            self._metering.run_started(event)
 
     def run_finished(self, event: RunFinished) -> None:
         """A run of this process has ended."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunesmith.errors import SettingsError
-from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RequestServed, RunFinished
+from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RequestServed, RunFinished, RunStarted
 from tunesmith_enterprise.governance.where import asked_for
 
 if TYPE_CHECKING:
     from tunesmith_enterprise.governance.governing import Governing
 
-__all__ = ["authorize", "request_ending", "request_served", "run_finished"]
+__all__ = ["authorize", "request_ending", "request_served", "run_finished", "run_started"]
 
 _governing: Governing | None = None
 """Of this process, from its first action that is governed; a process that is forked off inherits what was granted."""
@@ -36,6 +36,12 @@ def authorize(action: Action) -> Allow | Deny | None:
 
         _governing = Governing()
     return _governing.authorize(action, asked)
+
+
+def run_started(event: RunStarted) -> None:
+    """Tell those who keep count, where there are any."""
+    if _governing is not None:
+        _governing.run_started(event)
 
 
 def run_finished(event: RunFinished) -> None:

@@ -3,21 +3,22 @@
 """How many tokens a tenant may use, by the minute and by the day: buckets that fill evenly.
 
 All that a request may use is taken when it comes, and what it did not use is given back when it ends. So many requests
-that come at once can never use more together than there is. A bucket is full when the server starts; it holds what may
-be used at once, and fills so fast that an empty one is full after its span (the token bucket of RFC 2697, in tokens of
-text instead of bytes).
+that come at once can never use more together than there is. A bucket holds what may be used at once, and fills so fast
+that an empty one is full after its span (the token bucket of RFC 2697, in tokens of text instead of bytes). It begins
+full, or with what an earlier server left in it (:mod:`.kept`).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["Bucket", "Lack", "Quota", "quota_of"]
+__all__ = ["SPANS", "Bucket", "Lack", "Quota", "quota_of"]
 
-_SPANS: Final = {"minute": 60.0, "day": 86_400.0}
+SPANS: Final[Mapping[str, float]] = {"minute": 60.0, "day": 86_400.0}
+"""In seconds."""
 
 
 class Lack(NamedTuple):
@@ -47,8 +48,9 @@ class Bucket:
 
     def __init__(self, most: int, span: str, now: float) -> None:
         self.most, self.span = most, span
-        self._rate = most / _SPANS[span]
+        self._rate = most / SPANS[span]
         self._level, self._when = float(most), now
+        self._own = 0.0  # taken since the last exchange
 
     def level(self, now: float) -> float:
         """Tokens in it."""
@@ -66,7 +68,24 @@ class Bucket:
 
     def take(self, tokens: int) -> None:
         """Take them; negative: give back. It never holds more than when it is full."""
-        self._level = min(float(self.most), self._level - tokens)
+        before = self._level
+        self._level = min(float(self.most), before - tokens)
+        self._own += before - self._level
+
+    def exchange(self, used: float, since: float, now: float) -> tuple[float, float]:
+        """Hold what is left by all who use it, as far as they have written it down.
+
+        Args:
+            used: tokens that were missing from a full one, without what was taken from this one since the last time.
+            since: seconds since that was so.
+
+        Returns:
+            Tokens that are missing now; and how many of these were taken here since the last time.
+        """
+        own, self._own = min(self._own, self.most - self.level(now)), 0.0
+        missing = min(float(self.most), max(0.0, max(0.0, used - since * self._rate) + own))
+        self._level = self.most - missing
+        return missing, own
 
 
 class Quota:
@@ -81,6 +100,11 @@ class Quota:
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets = [Bucket(most, span, clock()) for most, span in limits]
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether there are any."""
+        return bool(self._buckets)
 
     def reserve(self, tokens: int) -> Lack | None:
         """Take so many from all buckets, or, where one has too few, from none; then what is lacking for longest."""
@@ -100,6 +124,13 @@ class Quota:
             for bucket in self._buckets:
                 bucket.level(now)
                 bucket.take(-tokens)
+
+    def exchange(self, used: Mapping[str, float], since: float) -> tuple[dict[str, float], bool]:
+        """As :meth:`Bucket.exchange`, by the names of spans; and whether anything was taken or given back here."""
+        with self._lock:
+            now = self._clock()
+            found = {one.span: one.exchange(used.get(one.span, 0.0), since, now) for one in self._buckets}
+        return {span: missing for span, (missing, _) in found.items()}, any(own for _, own in found.values())
 
     def left(self) -> int | None:
         """Tokens that one request could use now; None: no limit."""

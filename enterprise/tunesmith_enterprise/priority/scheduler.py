@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from tunesmith.engine import Measure, Queue, Scheduler, Times
+from tunesmith_enterprise.entitlement.places import Places
+from tunesmith_enterprise.entitlement.state import StateFolder
+from tunesmith_enterprise.priority.kept import KeptQuotas
 from tunesmith_enterprise.priority.licensed import licensed_plan
 from tunesmith_enterprise.priority.plan import Plan
 from tunesmith_enterprise.priority.queue import PriorityQueue
@@ -86,7 +89,7 @@ class Ordering(Scheduler):
 
 
 class Priority(Ordering):
-    """The same, of the settings of this machine, for who has a license of the feature ``priority``.
+    """The same, of the settings of this machine, for who has a license of the feature ``priority``; quotas are kept.
 
     Raises:
         LicenseError: there is none, or it has ended and the settings were changed since.
@@ -95,3 +98,11 @@ class Priority(Ordering):
 
     def __init__(self) -> None:
         super().__init__(licensed_plan())
+        state = Places.of().state
+        folder = StateFolder(None if state is None else state / "priority")
+        self._kept = KeptQuotas(folder, {name: one.quota for name, one in self.shared.tenants.items()})
+        self._kept.start()
+
+    def close(self) -> None:
+        """As of :class:`Scheduler`: what tenants have used is there for the next server."""
+        self._kept.close()

@@ -317,6 +317,13 @@ def test_a_log_that_cannot_be_written_keeps_work_from_beginning(
     assert "or ask whoever set audit_log" in answer.fix[-1]
 
 
+def test_a_folder_of_the_log_that_is_not_there_is_told_with_what_to_do(machine: Machine) -> None:
+    machine.settings(f'[plugins.enterprise]\naudit_log = "{machine.folder / "none" / "audit.jsonl"}"\n')
+    answer = plugin.tunesmith_authorize(TRAIN)
+    assert isinstance(answer, Deny)
+    assert answer.fix[0] == f"make its folder: mkdir -p {machine.folder / 'none'}"
+
+
 def test_a_disk_that_is_full_later_is_told_once_and_what_was_lost_is_counted(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

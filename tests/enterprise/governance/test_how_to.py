@@ -56,6 +56,7 @@ def test_what_the_page_says_works(
     assert "ask ml-platform@example.com" in said["policy check"] or "serve 0.0.0.0" in said["policy check"]
     assert re.search(r"other/base\s+\(models.allow\): allowed are", " ".join(_refused(machine.folder)))
     assert "refused" in said["audit export"]
+    assert "shop" in said["license inspect"]  # the job is its tenant's
     assert not (tmp_path / "srv/runs/films").exists()
 
 

@@ -17,6 +17,8 @@ import typer
 from tunesmith.errors import RequestError, SettingsError
 from tunesmith.licensing import format_timestamp
 from tunesmith_enterprise.commands.printing import AsJson, date, note, print_json, result, table, when
+from tunesmith_enterprise.entitlement.places import Places
+from tunesmith_enterprise.entitlement.state import StateFolder
 from tunesmith_enterprise.governance.access.key_file import (
     Key,
     change_keys,
@@ -25,6 +27,7 @@ from tunesmith_enterprise.governance.access.key_file import (
     read_keys,
     seats_of,
 )
+from tunesmith_enterprise.governance.access.people import people_of
 from tunesmith_enterprise.governance.access.roles import MEANINGS, ROLES, ROUTES, Role
 from tunesmith_enterprise.governance.access.settings import access_settings
 from tunesmith_enterprise.governance.changes import write_change
@@ -88,7 +91,8 @@ def create(
     )
 
     def added(keys: tuple[Key, ...]) -> tuple[Key, ...]:
-        if _ask(seats_of([*keys, key], now)) == "kept":
+        people = people_of(StateFolder(Places.of().state), now)  # with tokens, on a server of this account
+        if _ask(seats_of([*keys, key], now) + people) == "kept":
             raise SettingsError(
                 "the license has ended, and a new key would be something new",
                 given=f"a key of the role {key.role}",

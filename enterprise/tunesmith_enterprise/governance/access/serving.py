@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tunesmith.errors import SettingsError
 from tunesmith.serve import AccessError, Asked, Caller
+from tunesmith_enterprise.entitlement.places import Places
+from tunesmith_enterprise.entitlement.state import StateFolder
 from tunesmith_enterprise.governance.access.key_file import PREFIX
 from tunesmith_enterprise.governance.access.keyring import Keyring
+from tunesmith_enterprise.governance.access.people import People
 from tunesmith_enterprise.governance.access.roles import MEANINGS, Role, least_role, may
 from tunesmith_enterprise.governance.access.settings import AccessSettings, OidcSettings, access_settings
 
 if TYPE_CHECKING:
+    from tunesmith_enterprise.entitlement.grant import Grant
     from tunesmith_enterprise.governance.access.tokens import Tokens
 
 __all__ = ["RoleAccess", "open_access"]
@@ -46,11 +50,19 @@ class RoleAccess:
         keyring: None: no keys count.
         tokens: None: no tokens count.
         oidc: what callers with a token may use.
+        people: counts callers with a token; None: they are not counted.
     """
 
-    def __init__(self, keyring: Keyring | None, tokens: Tokens | None, oidc: OidcSettings | None = None) -> None:
+    def __init__(
+        self,
+        keyring: Keyring | None,
+        tokens: Tokens | None,
+        oidc: OidcSettings | None = None,
+        people: People | None = None,
+    ) -> None:
         self._keyring = keyring
         self._tokens = tokens
+        self._people = people
         self._classes = oidc.classes if oidc else ()
         self._models = oidc.models if oidc else ()
 
@@ -58,7 +70,8 @@ class RoleAccess:
         """Who asks; see :class:`tunesmith.serve.Access`.
 
         Raises:
-            AccessError: 401, not known; 403, the role does not reach so far; 503, a token cannot be checked now.
+            AccessError: 401, not known; 403, the role does not reach so far, or all seats are taken; 503, a token
+                cannot be checked now.
         """
         known = await self._known(asked.token)
         least = least_role(asked.method, asked.route, asked.needs, known.tenant)
@@ -89,6 +102,8 @@ class RoleAccess:
             return _Known(f"key:{key.id}", key.role, key.tenant, key.classes, key.models)
         if self._tokens is not None:
             person = await self._tokens.find(token)
+            if self._people is not None:
+                await self._people.admit(person.name)
             return _Known(person.name, person.role, person.tenant, self._classes, self._models)
         raise AccessError("this is no key of this server", code="unknown_key", expected=f"{self._wanted()}")
 
@@ -114,16 +129,19 @@ def open_access() -> RoleAccess:
             fix="write it into the tunesmith.toml of the machine or of the person, or leave out --access",
         )
     keyring = Keyring(settings.keys) if settings.keys is not None else None
-    _ask(keyring.seats if keyring is not None else 0)
-    return RoleAccess(keyring, _tokens(settings), settings.oidc)
+    grant = _ask(keyring.seats if keyring is not None else 0)
+    folder = StateFolder(Places.of().state)
+    people = People(folder, grant.limits.get("seats"), lambda: keyring.seats if keyring is not None else 0)
+    return RoleAccess(keyring, _tokens(settings), settings.oidc, people)
 
 
-def _ask(seats: int) -> None:
+def _ask(seats: int) -> Grant:
     from tunesmith_enterprise import require  # looked up on use, so that whoever embeds this may hand over a license
 
     grant = require(_FEATURE, seats=seats) if seats else require(_FEATURE)
     for note in grant.notes:
         _log.warning("%s", note)
+    return grant
 
 
 def _tokens(settings: AccessSettings) -> Tokens | None:

@@ -16,9 +16,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from tunesmith.plugin import Action, Deny, RequestEnding, RunFinished
+from tunesmith.plugin import Action, Deny, RequestEnding, RunFinished, RunStarted
 from tunesmith_enterprise.governance.granting import Granted
 from tunesmith_enterprise.governance.metering.store import Key, Month, month_of, months
+from tunesmith_enterprise.governance.tenants import tenant_of
 from tunesmith_enterprise.governance.who import account
 
 __all__ = ["Metering"]
@@ -39,6 +40,7 @@ class Metering:
         self._file: Month | None = None
         self._pid = os.getpid()
         self._waiting: dict[Key, dict[str, int]] = {}
+        self._tenants: dict[str, str] = {}  # of the runs under way, by their names
         self._told = False
         self._lock = threading.Lock()
 
@@ -79,10 +81,14 @@ class Metering:
                 self._file.close()
             self._file = None
 
+    def run_started(self, event: RunStarted) -> None:
+        """A job of this process begins: for the tenant that its recipe names."""
+        self._tenants[event.run] = tenant_of(event.recipe)
+
     def run_finished(self, event: RunFinished) -> None:
-        """A job of this process has ended: it is its account's."""
+        """A job of this process has ended: it is its account's, for its tenant."""
         counts = {"runs": 1, "steps": event.steps, "milliseconds": round(event.seconds * 1000)}
-        self._add("", account().name, "", counts)
+        self._add(self._tenants.pop(event.run, ""), account().name, "", counts)
 
     def request_ending(self, event: RequestEnding) -> None:
         """A server of this process is about to send the last byte of an answer, and sends it when this is counted.

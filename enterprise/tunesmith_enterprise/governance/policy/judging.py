@@ -68,6 +68,8 @@ def judge(policy: Policy, action: Action, account: Account, registry: Registry) 
         yield from _serve(policy, action.details)
     elif action.name == "export":
         yield from _export(policy, action, registry)
+    elif action.name == "unseal-copy":
+        yield from _folders(policy, str(action.details.get("output")))
     elif action.name not in ACTIONS and not any(action.name in ours for ours in ACTIONS_OF.values()):
         yield Finding("default", f"the action {action.name}", policy.default == "allow", "the policy does not know it")
 
@@ -109,14 +111,19 @@ def _serve(policy: Policy, details: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _export(policy: Policy, action: Action, registry: Registry) -> Iterator[Finding]:
-    to, output = str(action.details.get("to")), os.path.expanduser(str(action.details.get("output")))
+    to = str(action.details.get("to"))
     yield _named("exports", policy.exports, "form", names_of("exporter", to, registry), policy.default)
-    folders = policy.exports.folders
+    yield from _folders(policy, str(action.details.get("output")))
+    yield from _model(policy, action.subject, registry)
+
+
+def _folders(policy: Policy, written: str) -> Iterator[Finding]:
+    """Whether a model, or what was sealed, may be written there."""
+    output, folders = os.path.expanduser(written), policy.exports.folders
     if folders is not None:
         allowed = within(output, folders)
         why = "it is in one of the folders" if allowed else f"allowed are {_some(folders)}"
         yield Finding("exports.folders", f"the folder {output}", allowed, why)
-    yield from _model(policy, action.subject, registry)
 
 
 def _model(policy: Policy, name: str, registry: Registry, *, revision: str | None = None) -> Iterator[Finding]:

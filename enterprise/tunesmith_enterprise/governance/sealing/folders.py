@@ -181,6 +181,13 @@ def unseal(source: Path, out: Path, ring: KeyRing) -> int:
     """
     if out.exists() or out.is_symlink():
         raise OutputError(f"{out} is there already, and nothing is overwritten", fix="choose another --out")
+    if not out.absolute().parent.is_dir():
+        raise OutputError(
+            f"there is no folder {out.absolute().parent}",
+            given=f"--out {out}",
+            expected="a new name in a folder that is there",
+            fix=f"make it: mkdir -p {out.parent}",
+        )
     with _draft(out) as draft:
         if not source.is_dir():
             _write(source, draft, ring)

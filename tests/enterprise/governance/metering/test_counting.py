@@ -19,14 +19,16 @@ from typing import Any
 
 import pytest
 from licensed import HARM, Machine, a_machine
+from pydantic import ValidationError
 
-from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RunFinished
+from tunesmith.plugin import Action, Allow, Deny, RequestEnding, RunFinished, RunStarted
 from tunesmith_enterprise import plugin
 from tunesmith_enterprise.governance import hooks
 from tunesmith_enterprise.governance.granting import Granted
 from tunesmith_enterprise.governance.metering import metering
-from tunesmith_enterprise.governance.metering.counting import summed
-from tunesmith_enterprise.governance.metering.store import Key, Month, months
+from tunesmith_enterprise.governance.metering.counting import metered, summed
+from tunesmith_enterprise.governance.metering.store import Key, Month, month_of, months
+from tunesmith_enterprise.recipe import EnterpriseSection
 
 SERVE = Action(name="serve", subject="a", details={"host": "127.0.0.1", "port": 1, "models": ["a"]})
 TRAIN = Action(name="train", subject="runs/1", details={"recipe": {}, "resume": False, "allowed": {}})
@@ -78,6 +80,27 @@ def test_requests_and_jobs_are_counted_by_tenant_caller_and_model(machine: Machi
     }
     assert set(counted(folder, "caller", "model")) == {("ci", "a"), ("ci", "a:b"), ("ana", "a"), (_me(), "")}
     assert machine.asked == ["governance"]
+
+
+def test_a_job_is_counted_for_the_tenant_that_its_recipe_names(machine: Machine) -> None:
+    assert isinstance(plugin.tunesmith_authorize(TRAIN), Allow)
+    for run, sections in (("1", {"enterprise": {"tenant": "acme"}}), ("2", {"enterprise": {}}), ("3", {})):
+        plugin.tunesmith_run_started(RunStarted(run=run, recipe={"plugins": sections}, total_steps=8))
+    for run in ("3", "1", "2", "1"):  # the last is one that failed before it began
+        plugin.tunesmith_run_finished(RunFinished(run=run, status="finished", steps=8, metrics={}, seconds=2.5))
+    one = {"runs": 1, "steps": 8, "milliseconds": 2500}
+    found = counted(machine.folder / "usage", "tenant", "caller")
+    assert found == {("acme", _me()): one, ("", _me()): {name: 3 * count for name, count in one.items()}}
+    now = datetime.now(timezone.utc)
+    lines = {line.tenant: line for line in metered(machine.folder / "usage", month_of(now))}
+    assert (lines["acme"].runs, lines["acme"].steps) == (1, 8)
+
+
+def test_the_tenant_of_a_recipe_is_a_name(tmp_path: Path) -> None:
+    wanted = "1 to 64 letters, digits, dots, dashes and underscores"
+    assert EnterpriseSection(tenant="acme").tenant == "acme"
+    with pytest.raises(ValidationError, match=wanted):
+        EnterpriseSection(tenant="two words")
 
 
 def _me() -> str:

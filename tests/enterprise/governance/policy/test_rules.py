@@ -5,15 +5,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tunesmith import settings
+from tunesmith.models import find_model_by_name
 from tunesmith.plugin import Action
 from tunesmith.registry import get_registry
 from tunesmith_enterprise.governance.policy.judging import Finding, judge
 from tunesmith_enterprise.governance.policy.schema import Policy
+from tunesmith_enterprise.governance.sealing.errors import SealKeyError
+from tunesmith_enterprise.governance.sealing.folders import seal_folder
+from tunesmith_enterprise.governance.sealing.keys import create_key_file
+from tunesmith_enterprise.governance.sealing.ring import key_ring
 from tunesmith_enterprise.governance.who import Account
 
 ANA = Account("ana", 1000, ("ml", "staff"))
@@ -138,9 +145,39 @@ def test_an_adapter_and_a_run_upon_itself_come_to_an_end(tmp_path: Path) -> None
     assert refused(opened(circle), **{**ALL, "models": {"allow": ["acme/*"]}}) == ["models.allow"]
 
 
-def test_weights_can_be_named_by_their_digest(tmp_path: Path) -> None:
-    from tunesmith.models import find_model_by_name
+@pytest.mark.parametrize("as_a_run", [True, False])
+def test_sealed_weights_are_named_by_the_digest_of_what_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_a_run: bool
+) -> None:
+    monkeypatch.setattr(settings, "_SYSTEM", tmp_path / "etc")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    run = a_run(tmp_path / "run", "scratch:bert") if as_a_run else tmp_path / "run"
+    tiny = find_model_by_name("tunesmith/tiny", get_registry())
+    shutil.copytree(str(tiny.folder), run / "model" if as_a_run else run, dirs_exist_ok=True)
+    digest = tiny.digest
+    create_key_file(tmp_path / "seal.key")
+    seal_folder(run, key_ring([str(tmp_path / "seal.key")]), keep=("run.json",))
+    policy = {**ALL, "models": {"allow": ["*"], "deny": [digest]}}
+    with pytest.raises(SealKeyError, match="is not at hand"):  # which the gate takes for a no
+        refused(opened(f"enterprise/sealed:{run}"), **policy)
+    named = tmp_path / "config" / "tunesmith" / "tunesmith.toml"
+    named.parent.mkdir(parents=True)
+    named.write_text(f'[plugins.enterprise]\nseal_keys = "{tmp_path / "seal.key"}"\n')
+    assert refused(opened(f"enterprise/sealed:{run}"), **policy) == ["models.deny"]
+    assert refused(opened(f"enterprise/sealed:{run}"), **{**ALL, "models": {"allow": [digest]}}) == []
+    assert refused(opened(f"enterprise/sealed:{run}"), **{**ALL, "models": {"allow": ["sha256:00*"]}}) == [
+        "models.allow"
+    ]
 
+
+def test_what_is_unsealed_lies_in_the_folders_of_exports(tmp_path: Path) -> None:
+    for place, rules in ((tmp_path / "exports" / "a", []), (tmp_path / "home" / "a", ["exports.folders"])):
+        action = Action(name="unseal-copy", subject="runs/1", details={"keys": [], "output": str(place)})
+        assert refused(action, **{**ALL, "exports": {"allow": ["*"], "folders": [str(tmp_path / "exports")]}}) == rules
+        assert refused(action, **ALL) == []
+
+
+def test_weights_can_be_named_by_their_digest(tmp_path: Path) -> None:
     tiny = find_model_by_name("tunesmith/tiny", get_registry())
     assert tiny.folder is not None
     assert refused(opened(tiny.folder), **{**ALL, "models": {"allow": [str(tiny.digest)]}}) == []

@@ -134,8 +134,9 @@ def test_what_does_not_open_leaves_nothing_behind(folder: Path, ring: KeyRing, o
     assert contents(tmp_path) == before
     with pytest.raises(OutputError, match="is there already, and nothing is overwritten"):
         unseal(folder, folder, ring)
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="there is no folder ") as caught:
         unseal(folder, tmp_path / "none" / "out", ring)
+    assert caught.value.fix == (f"make it: mkdir -p {tmp_path / 'none'}",)
 
 
 def test_files_that_change_places_or_come_from_another_folder_are_found(
