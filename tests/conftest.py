@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from forge import Forge
+from forge import Forge, of_all_workers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,12 +81,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
     """``tunesmith`` and Python in processes of their own that need not import anything: see ``Forge``."""
-    place = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent  # of all workers
-    warm = Forge(place / "forge")
-    yield warm
-    warm.close()
+    yield from of_all_workers(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

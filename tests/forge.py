@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,17 @@ class Forge:
         self._stay.close()
 
 
+def of_all_workers(temporary: Path) -> Iterator[Forge]:
+    """The one of a run of pytest, for as long as a worker needs it.
+
+    Args:
+        temporary: the worker's base folder for temporary files.
+    """
+    warm = Forge((temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "forge")
+    yield warm
+    warm.close()
+
+
 def stay(folder: Path) -> socket.socket | None:
     """Keeps the folder's process alive as long as this is open; none, where there is no process."""
     line = socket.socket(socket.AF_UNIX)
@@ -174,6 +185,10 @@ def serve(folder: Path) -> None:
 def run(line: socket.socket, mains: Mapping[str, Callable[[], int]]) -> int:
     """One command, as if it had been started: gives its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    import torch
+
+    # A fork must make PyTorch's pool of threads anew, which only one thread can: later there may be several.
+    torch.set_num_threads(torch.get_num_threads())
     line.sendall(struct.pack("!I", os.getpid()))
     head, files, _, _ = socket.recv_fds(line, 4, 3)
     (size,) = struct.unpack("!I", head)

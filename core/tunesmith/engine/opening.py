@@ -25,6 +25,7 @@ from tunesmith.engine.loading import load
 from tunesmith.engine.protocol import Engine
 from tunesmith.engine.rendering import Rendering
 from tunesmith.engine.rows import RowsEngine
+from tunesmith.engine.sampling import compile_choosing
 from tunesmith.engine.scheduling import Scheduler, find_scheduler
 from tunesmith.engine.sequential import SequentialEngine
 from tunesmith.engine.steps import StepDecoder
@@ -243,6 +244,8 @@ def _held(decoder: Decoder, weights: Weights, name: str, threads: int | None = N
             if weights != "auto":
                 _refuse(weights, name, str(error))
             compiled = CompiledDecoder.of(decoder, own, threads=threads)
+        if compiled is not None:
+            compile_choosing(decoder.shape.vocabulary)
     if compiled is not None:
         _log.info("%s: its step was compiled and tried in %.1f s", name, time.monotonic() - begin)
         return compiled

@@ -18,7 +18,7 @@ from tunesmith.engine.constraint import Grammar
 from tunesmith.engine.requests import Sampling
 from tunesmith.errors import ModelError, TunesmithError
 
-__all__ = ["Chosen", "Sampler", "choose", "not_a_number", "settle_sampling"]
+__all__ = ["Chosen", "Sampler", "choose", "compile_choosing", "not_a_number", "settle_sampling"]
 
 
 def settle_sampling(
@@ -248,6 +248,12 @@ def choose(
     return [
         failed[row] if row in failed else Chosen(token, logprobs[row], told[row]) for row, token in enumerate(tokens)
     ]
+
+
+def compile_choosing(vocabulary: int) -> None:
+    """Compile what :func:`choose` runs over a vocabulary of this size: now, and not while the first answer waits."""
+    if vocabulary >= _LARGE:
+        choose(torch.zeros(1, _LARGE), [Sampler(Sampling(temperature=1), ())], compiled=True)
 
 
 def _picked(scores: torch.Tensor, tokens: Sequence[int], totals: torch.Tensor) -> list[float]:

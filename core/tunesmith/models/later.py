@@ -61,8 +61,8 @@ class StandIns:
                     self._places[one.data_ptr()] = (folder / file, name)
 
     def adopted(self, model: nn.Module) -> LaterWeights | None:
-        """What puts the values in the place of those that a model has now; None: some were put together or turned, so
-        that it is not known how. Buffers get theirs at once: they are small.
+        """What puts the values in the place of those that a model has now; None: some were put together, turned or
+        copied, so that it is not known how. Buffers get theirs at once: they are small.
         """
         if not all(type(one).__name__ == "WeightRenaming" for one in getattr(model, "_weight_conversions", None) or ()):
             return None
@@ -70,6 +70,8 @@ class StandIns:
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             place = self._places.get(tensor.data_ptr()) if tensor.numel() else None
             if place is None:
+                if tensor.is_floating_point() and bool(tensor.isnan().any()):  # made of stand-ins
+                    return None
                 continue
             if tensor.shape != self.tensors[place[1]].shape:
                 return None
@@ -125,6 +127,7 @@ class LaterWeights:
         finally:
             for hook in hooks:
                 hook.remove()
+            self._take_back([one for one in self._places if one.untyped_storage().nbytes() > one.element_size()])
 
     def _lend(self, parameters: list[nn.Parameter]) -> None:
         for one in parameters:

@@ -124,8 +124,8 @@ def _pretrained(
         model.eval()
         return model
     remote = {"trust_remote_code": True} if source.trust_remote_code and hasattr(build, "_model_mapping") else {}
-    stand_ins = None if whole else _stand_ins(source, config)
     try:
+        stand_ins = None if whole else _stand_ins(source, config)
         with quiet_libraries(), seeded(seed):
             model, info = build.from_pretrained(
                 folder if stand_ins is None else None,

@@ -104,7 +104,6 @@ class Run:
             _remove([], made)  # the files, if any, are another run's
             raise
         try:
-            atomic_write(run.path / RECIPE, dump_recipe(recipe))
             manifest = {
                 "format": FORMAT,
                 "status": "running",
@@ -115,7 +114,9 @@ class Run:
                 "model": {"name": recipe.model.name},
                 **(facts or {}),
             }
-            atomic_write(run.path / MANIFEST, to_json(manifest, indent=2) + "\n")
+            with writing(run.path), hold(run.path / LOCK):  # until the run is there, this says that its maker lives
+                atomic_write(run.path / RECIPE, dump_recipe(recipe))
+                atomic_write(run.path / MANIFEST, to_json(manifest, indent=2) + "\n")
         except OutputError:
             _remove([run.path / name for name in (MANIFEST, RECIPE, LOCK)], made)
             raise
@@ -132,10 +133,8 @@ class Run:
     @classmethod
     def forget_unmade(cls, folder: str | os.PathLike[str]) -> bool:
         """Free a folder that a process claimed for a run and was killed before the run was there. A folder in which
-        there is a run, or anything that no claim leaves behind, stays as it is.
-
-        For callers who know that this process is gone, and that nobody else makes a run there: a claim does not say
-        whether its maker lives.
+        there is a run, or anything that no claim leaves behind, or whose claim is of a process that lives, stays as it
+        is. Where a disk does not share locks, processes of other machines do not look alive: ask when they are gone.
 
         Returns:
             Whether there was such a claim.
@@ -146,7 +145,7 @@ class Run:
         path = Path(folder).expanduser()
         with writing(path):
             names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
-            if not _is_claim(names):
+            if not _is_claim(names) or is_held(path / LOCK):
                 return False
             for name in sorted(names, key=LOCK.__eq__):  # the lock last: until then nobody takes the folder for free
                 (path / name).unlink(missing_ok=True)

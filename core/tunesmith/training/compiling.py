@@ -55,7 +55,7 @@ __all__ = ["Compilation", "compiled"]
 
 _log = logging.getLogger(__name__)
 _BACKEND = "inductor"
-_FOLDER = "TORCHINDUCTOR_CACHE_DIR"
+_FOLDER, _KERNELS = "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"
 _SAMPLES = (0.5, 0.0, 1.0, 0.25, 0.75)
 """Places among the batches of the first epoch, ordered by what they cost: the middle one first, then the ends."""
 _GRAPHS = 64
@@ -211,14 +211,17 @@ def _kept(job: Job, samples: list[list[Batch]]) -> Iterator[None]:
         yield
         return
     os.environ[_FOLDER] = str(folder)
+    kernels = os.environ.get(_KERNELS)
+    if kernels is None or Path(kernels).is_relative_to(given or default_cache_dir()):  # by PyTorch, for an earlier job
+        os.environ.pop(_KERNELS, None)  # it names one in this job's folder when it first needs it
     try:
         with telling_of_machine_code("torch", folder):
             yield
     finally:
-        if given is None:
-            del os.environ[_FOLDER]
-        else:
-            os.environ[_FOLDER] = given
+        for name, value in ((_FOLDER, given), (_KERNELS, kernels)):
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _shapes(samples: list[list[Batch]]) -> str:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["kept_memory"]
+__all__ = ["give_back_freed", "kept_memory"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 _MOST = 2**31 - 1
@@ -35,6 +35,15 @@ def kept_memory() -> Iterator[None]:
     finally:
         library.mallopt(_MMAP_THRESHOLD, _USUAL)
         library.mallopt(_TRIM_THRESHOLD, 2 * _USUAL)
+        library.malloc_trim(0)
+
+
+def give_back_freed() -> None:
+    """Give the kernel what is free now, also between blocks in use, where it would stay: for whoever allocates much and
+    frees most of it, again and again. Does nothing where the C library is not glibc.
+    """
+    library = _glibc()
+    if library is not None:
         library.malloc_trim(0)
 
 

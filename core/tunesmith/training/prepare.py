@@ -143,7 +143,8 @@ def prepare(recipe: Recipe, strategy: Strategy, registry: Registry, *, whole_voc
     for split in ("validation", "test"):
         task.check(getattr(splits, split), split)
     recipe = resolve_evaluation(recipe, task, validation_rows=len(splits.validation))
-    with weights_later() if strategy.fills and _values_can_wait(recipe, task) else nullcontext():
+    fills = getattr(strategy, "fills", False) and _values_can_wait(recipe, task)
+    with weights_later() if fills else nullcontext():
         model = strategy.prepare(apply_method(task.build(source), recipe.method))
     items = encode_splits(task, splits, workers=torch.get_num_threads())
     rehearse_answers(recipe, task, splits, items, registry)

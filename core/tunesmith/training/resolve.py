@@ -206,7 +206,7 @@ def _differences(stored: BaseModel, given: BaseModel, prefix: str) -> dict[str, 
         if isinstance(now, BaseModel) and isinstance(before, BaseModel):
             found |= _differences(before, now, f"{prefix}{key}.")
         elif key == "plugins":
-            found |= _other_settings(before or {}, now)
+            found |= _other_settings(before or {}, now, f"{key}.")
         elif _sections(now) and _sections(before) and len(now) == len(before):
             for place, (one, other) in enumerate(zip(before, now, strict=True)):
                 found |= _differences(one, other, f"{prefix}{key}[{place}].")
@@ -215,16 +215,16 @@ def _differences(stored: BaseModel, given: BaseModel, prefix: str) -> dict[str, 
     return found
 
 
-def _other_settings(
-    stored: Mapping[str, Mapping[str, Any]], given: Mapping[str, Mapping[str, Any]]
-) -> dict[str, tuple[Any, Any]]:
-    """Settings of plugins: a recipe may give fewer than the run wrote out."""
-    pairs = {
-        f"plugins.{plugin}.{key}": (stored.get(plugin, {}).get(key), value)
-        for plugin, values in given.items()
-        for key, value in values.items()
-    }
-    return {key: (before, now) for key, (before, now) in pairs.items() if before != now}
+def _other_settings(stored: Mapping[str, Any], given: Mapping[str, Any], prefix: str) -> dict[str, tuple[Any, Any]]:
+    """Settings of plugins, and sections in them: a recipe may give fewer than the run wrote out."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key, now in given.items():
+        before = stored.get(key, {} if isinstance(now, Mapping) else None)
+        if isinstance(now, Mapping) and isinstance(before, Mapping):
+            found |= _other_settings(before, now, f"{prefix}{key}.")
+        elif before != now:
+            found[prefix + key] = (before, now)
+    return found
 
 
 def _sections(value: Any) -> TypeGuard[list[BaseModel]]:

@@ -36,6 +36,8 @@ class Strategy(Protocol):
         divides: held-out rows are to go through :meth:`divide`.
         portable: what it computes is what one process computes, but for rounding: a job that was begun here may go on
             with another strategy that says so too.
+        fills: ``begin`` puts the weights in place (:mod:`tunesmith.models.later`), so that no process needs the memory
+            of a whole model. Left out: they are there before.
         compiles: every process computes whole layers in its own forward and backward pass, so that they may be compiled
             (``train.compile``). Left out: they may not.
     """
@@ -48,9 +50,6 @@ class Strategy(Protocol):
 
     @property
     def portable(self) -> bool: ...
-
-    @property
-    def fills(self) -> bool: ...
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """Put the model in place; what comes back is what the loop calls.

@@ -89,6 +89,8 @@ def launch(
     if to is not None:
         if recipe is None:
             ctx.fail("--to needs a recipe file")
+        if ray is not None:
+            ctx.fail("--to only writes what a cluster starts, and --ray starts the processes: leave one of them out")
         from tunesmith_enterprise.distributed.generators.writing import write_job
 
         given = {"--max-restarts": (max_restarts, 3), "--hang-timeout": (hang_timeout, 600.0)}

@@ -125,6 +125,11 @@ class _Job:
                 if told is not None:
                     code, why = told.code, " ".join(told.why.split())
                     self._say(f"error: {told.why}")
+                if code is None and self._order.has_finished():
+                    code, why = 0, f"{why}, when the run was finished"
+                    self._say(why)
+                elif code is None:
+                    self._order.find_run()
                 self._report.end(why, code, self._order.run)
                 if code is not None:
                     self._meeting.finish(code, why)
@@ -132,7 +137,6 @@ class _Job:
                 if restarts == self._patience.max_restarts:
                     raise self._given_up(why, restarts)
                 restarts += 1
-                self._order.find_run()
                 pause = min(2.0 ** (restarts - 1), _LONGEST_PAUSE)
                 where = "from the last checkpoint" if self._order.started.exists() else "from the beginning"
                 self._say(f"{why}; starting all again {where} ({restarts} of {self._patience.max_restarts})")

@@ -59,6 +59,20 @@ class Order:
         """Holds the exit code of the job, when the main process has come to its end."""
         return Path(self.folder) / "outcome"
 
+    @property
+    def begun(self) -> Path:
+        """There from the first start of the processes on, where each start begins without who began the job."""
+        return Path(self.folder) / "begun"
+
+    def has_finished(self) -> bool:
+        """Whether the run was brought to its end by a main process that was lost before it could say so. Asked before
+        :meth:`find_run`: a run in which no step began is not finished, unless it is another job's.
+
+        Raises:
+            RunError: the run that was begun cannot be read.
+        """
+        return self.started.exists() and Run.open(self.run).manifest["status"] == "finished"
+
     def tell(self, code: int, why: str) -> None:
         """What a process other than the main one found out alone, and by which the job is over."""
         atomic_write(self._told, json.dumps([code, why]))
@@ -92,13 +106,21 @@ class Order:
         """The run to go on with: also the one that an earlier start of the processes began. Empty: a new one."""
         return self.started.read_text(encoding="utf-8") if self.started.exists() else self.resume
 
-    def job(self) -> Recipe:
-        """The recipe, with every change.
+    def asked(self) -> Recipe:
+        """The recipe, with every change, of a job that has not begun: its folder may be that of an earlier one.
 
         Raises:
             TunesmithError: it cannot be read.
         """
-        return Run.open(self.run).recipe() if self.run else read_recipe(self.recipe, self.sets)
+        return Run.open(self.resume).recipe() if self.resume else read_recipe(self.recipe, self.sets)
+
+    def job(self) -> Recipe:
+        """The same; of the run, where an earlier start of the processes began one.
+
+        Raises:
+            TunesmithError: it cannot be read.
+        """
+        return Run.open(self.run).recipe() if self.started.exists() else self.asked()
 
     def arguments(self) -> list[str]:
         """Of ``tunesmith``, for the main process."""
@@ -116,6 +138,7 @@ class Order:
             folder.mkdir(parents=True, exist_ok=True)
             self.outcome.unlink(missing_ok=True)
             self.started.unlink(missing_ok=True)
+            self.begun.unlink(missing_ok=True)
             self.forget_start()
 
     def find_run(self) -> None:

@@ -61,7 +61,7 @@ def launch_on_ray(order: Order, cluster: Cluster, *, worker: Sequence[str] = WOR
             processes were lost more often than they may be.
     """
     ray = _ray()
-    job = order.job()
+    job = order.asked()
     output = Path(order.resume or job.output).expanduser().resolve()
     folder = Path(order.folder).resolve() if order.folder else output.with_name(output.name + _FOLDER)
     order = replace(order, folder=str(folder))
@@ -162,10 +162,12 @@ def _begun(order: Order) -> tuple[str, int] | None:
     if order.outcome.exists():
         return None
     order.forget_start()
-    order.find_run()  # an earlier start may have made it
-    if order.started.exists() and Run.open(order.run).manifest.get("status") == "finished":
-        order.outcome.write_text("0")
-        return None
+    if order.begun.exists():  # else what is in the run's folder, if anything, is another job's
+        if order.has_finished():
+            order.outcome.write_text("0")
+            return None
+        order.find_run()
+    order.begun.touch()
     return _address()
 
 

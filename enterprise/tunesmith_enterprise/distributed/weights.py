@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import torch
 from torch import nn
 
 from tunesmith.models.later import later_weights
+from tunesmith.training.heap import give_back_freed
 
 __all__ = ["Weights", "weights_of"]
+
+_AT_ONCE: Final = 2**20
+"""Numbers: adding them up makes a copy in eight bytes each."""
 
 
 class Weights:
@@ -33,6 +38,7 @@ class Weights:
     def fill(self, module: nn.Module) -> None:
         """Put those of a module in place that are not."""
         if self._later is not None:
+            give_back_freed()  # by the module before, which was whole: the allocator keeps it, in pieces between parts
             self.found |= _described(self._later.fill(module).items())
 
 
@@ -45,6 +51,7 @@ def _described(named: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:
     whole: Mapping[int, torch.dtype] = {2: torch.int16, 4: torch.int32, 8: torch.int64}
     found = {}
     for name, one in named:
-        bits = one.detach().contiguous().view(whole.get(one.element_size(), torch.uint8))
-        found[f"the weights {name}"] = f"{tuple(one.shape)}, sum of bits {int(bits.sum(dtype=torch.int64))}"
+        bits = one.detach().contiguous().view(whole.get(one.element_size(), torch.uint8)).flatten()
+        total = sum([int(part.sum(dtype=torch.int64)) for part in torch.split(bits, _AT_ONCE)])
+        found[f"the weights {name}"] = f"{tuple(one.shape)}, sum of bits {total}"
     return found

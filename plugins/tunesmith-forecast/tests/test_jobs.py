@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forge import Forge
 
 import tunesmith
 from tunesmith._plugins import get_host
 from tunesmith.errors import DataError, ModelError
 from tunesmith.export import export_model
-from tunesmith_cli.main import main
 
 Write = Callable[[str, Sequence[float]], Path]
 
@@ -102,20 +102,15 @@ def test_a_model_of_another_kind_is_refused(write: Write, tmp_path: Path) -> Non
             tunesmith.train(recipe(write("sine.series.csv", SINE), tmp_path / "run", model=model))
 
 
-def test_a_job_from_end_to_end(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_job_from_end_to_end(write: Write, tmp_path: Path, forge: Forge) -> None:
     write("sine.series.csv", SINE)
     job = recipe(Path("sine.series.csv"), Path("run"))
     (tmp_path / "sine.yaml").write_text(job.model_dump_json(exclude_unset=True), encoding="utf-8")
 
     def command(*words: str) -> str:
-        capsys.readouterr()
-        code = main(list(words))
-        said = capsys.readouterr()
-        assert code == 0, said.out + said.err
-        return said.out
+        done = forge.tunesmith(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     command("train", "sine.yaml", "--set", "train.max_steps=100", "--set", "plugins.forecast.season=2")
     scored = json.loads(command("evaluate", "run", "--data", "sine.series.csv#0.8:", "--json"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forge import Forge
 from typer.testing import CliRunner
 
 from tunesmith._plugins import get_host
@@ -18,7 +19,6 @@ from tunesmith.data.rows import ReadOptions, Row
 from tunesmith.errors import DataError, SettingsError
 from tunesmith.registry import get_registry
 from tunesmith.testing import check_plugin
-from tunesmith_cli.main import main
 from tunesmith_thucnews import dataset, folders, terms, titles
 from tunesmith_thucnews.cli import app
 
@@ -169,19 +169,14 @@ def test_check_counts_and_names_every_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("accepted")
-def test_a_job_from_end_to_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_job_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forge: Forge) -> None:
     made_up(tmp_path / "copy")
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TUNESMITH_THUCNEWS", "copy")
 
     def tunesmith(*words: str) -> str:
-        capsys.readouterr()
-        code = main(list(words))
-        said = capsys.readouterr()
-        assert code == 0, said.out + said.err
-        return said.out
+        done = forge.tunesmith(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     tunesmith(
         *("train", "--task", "text-classification", "--model", "scratch:bert-200k", "--out", "run"),

@@ -1,12 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: MIT
-"""What a plugin adds to an engine: guesses, another decoder, kept beginnings; and what becomes of its mistakes."""
+"""What a plugin adds to an engine: guesses, another decoder; and what becomes of its mistakes."""
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,29 +13,19 @@ from typing import Any
 import pytest
 import torch
 
-from tunesmith._plugins import Host
-from tunesmith._plugins.discover import Candidate
 from tunesmith.engine import (
     Acceleration,
     Constraint,
-    Engine,
-    GenerateRequest,
     Sampling,
     generating,
-    open_engine,
     opening,
 )
-from tunesmith.engine.accelerated import Joined
-from tunesmith.engine.acceleration import Beginning, Opening
+from tunesmith.engine.acceleration import Opening
 from tunesmith.engine.opening import load_decoder
 from tunesmith.errors import ModelError, NotFoundError, PluginError, TooLargeError
-from tunesmith.plugin import AccelerationSpec, hookimpl
-from tunesmith.registry import Registry
 from tunesmith.testing import tiny_llama
 
-HERE = __name__
-GREEDY = Sampling(temperature=0)
-PROMPT = tuple((5 * n + 3) % 90 for n in range(20))
+from .accelerations import PROMPT, ask, opening_with, said
 
 
 class Guesses:
@@ -126,32 +114,6 @@ class Counting(Acceleration):
         Counting.closed += 1
 
 
-class Keeping(Acceleration):
-    """Keeps beginnings in a dictionary that lives longer than the engine."""
-
-    kept: dict[tuple[Any, str, tuple[int, ...]], tuple[list[torch.Tensor], list[torch.Tensor]]]
-
-    def prefixes(self, opening: Opening) -> Any:
-        return self
-
-    def restore(self, prompt: Beginning, shared: int, memory: Any, slot: int) -> int:
-        for (adapter, salt, tokens), (keys, values) in self.kept.items():
-            size = len(tokens)
-            if (adapter, salt, tokens) == (prompt.adapter, prompt.salt, tuple(prompt.tokens[:size])) and size > shared:
-                for store, found in ((memory.keys, keys), (memory.values, values)):
-                    for layer, tensor in zip(store, found, strict=True):
-                        layer[slot, :, :size] = tensor
-                return size
-        return 0
-
-    def shared(self, beginning: Beginning, memory: Any, slot: int) -> None:
-        size = len(beginning.tokens)
-        self.kept[beginning.adapter, beginning.salt, tuple(beginning.tokens)] = (
-            [layer[slot, :, :size].clone() for layer in memory.keys],
-            [layer[slot, :, :size].clone() for layer in memory.values],
-        )
-
-
 class Heavy(Acceleration):
     """Takes as much memory for each answer as it is told to, or fails when it loads."""
 
@@ -177,35 +139,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Opens an engine with accelerations of this file, by the names of their classes in lower case."""
-    monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
-    kinds = (Guessing, Failing, Inventing, Wrong, Counting, Keeping, Heavy, Guesses)
-    specs = [AccelerationSpec(name=k.__name__.lower(), summary="-", target=f"{HERE}:{k.__name__}") for k in kinds]
-    plugin = SimpleNamespace(tunesmith_accelerations=hookimpl(lambda: specs))
-    demo = Candidate(name="demo", distribution="demo", version="1", target=HERE, load=lambda: plugin)
-    registry = Registry(Host([demo], environ={}))
-    engines: list[Engine] = []
-
-    def opens(*names: str, model: Any = folder, **more: Any) -> Any:
-        engines.append(open_engine(model, accelerate=names, registry=registry, slots=3, **more))
-        return engines[-1]
-
-    yield opens
-    for engine in engines:
-        engine.close()
-
-
-def ask(prompt: Any = PROMPT, count: int = 24, **more: Any) -> GenerateRequest:
-    return GenerateRequest(
-        prompt=prompt, max_new_tokens=count, **({"sampling": GREEDY, "stop_tokens": frozenset()} | more)
-    )
-
-
-def said(engine: Any, *requests: GenerateRequest) -> list[Any]:
-    """All that requests at once are answered with, to the last bit."""
-    streams = [engine.submit(request) for request in requests]
-    return [stream.result(60).choices for stream in streams]
+def opened(folder: Path) -> Iterator[Any]:
+    """Opens an engine with accelerations of this file."""
+    with opening_with(folder, Guessing, Failing, Inventing, Wrong, Counting, Heavy, Guesses) as opens:
+        yield opens
 
 
 REQUESTS = {
@@ -313,27 +250,6 @@ def test_an_acceleration_is_closed_with_its_engine_and_when_opening_fails(
     assert Counting.closed == 3
 
 
-def test_the_last_token_of_a_prompt_is_never_restored() -> None:
-    keeps_all = SimpleNamespace(restore=lambda prompt, *_: len(prompt.tokens))
-    joined = Joined((), None, keeps_all)
-    assert joined.restore(Beginning(PROMPT, None, ""), 0, None, 0) == len(PROMPT) - 1  # type: ignore[arg-type]
-
-
-def test_beginnings_outlive_the_engine_for_the_same_salt(opened: Any) -> None:
-    Keeping.kept = {}
-    longer = tuple(range(30, 60))
-    engine = opened("keeping")
-    expected = said(engine, ask(longer, cache_salt="mine"))
-    said(engine, ask((*longer[:20], 7), cache_salt="mine"))  # two begin alike
-    assert [len(tokens) for _, _, tokens in Keeping.kept] == [20]
-    engine.close()
-    again = opened("keeping")
-    restored = again.submit(ask(longer, cache_salt="mine")).result(60)
-    assert (restored.choices, restored.usage.cached_tokens) == (expected[0], 20)
-    other = again.submit(ask(longer, cache_salt="another's")).result(60)
-    assert other.usage.cached_tokens == 0
-
-
 def test_what_cannot_be_asked_for(opened: Any, classifier: Path) -> None:
     refused: dict[Callable[[], Any], str] = {
         lambda: opened("guessing", "failing"): "two accelerations of little guess tokens",
@@ -385,29 +301,3 @@ def test_what_an_acceleration_takes_for_each_answer_is_counted(opened: Any, monk
     with pytest.raises(ModelError, match="it cannot be loaded"):
         opened("heavy")
     assert Heavy.did == ["loaded", "closed"]
-
-
-def test_a_disk_that_is_slow_to_give_beginnings_back_keeps_nobody_from_asking(
-    opened: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads, may_go_on = threading.Event(), threading.Event()
-
-    def slowly(self: Keeping, prompt: Beginning, shared: int, memory: Any, slot: int) -> int:
-        reads.set()
-        assert may_go_on.wait(60)
-        return 0
-
-    monkeypatch.setattr(Keeping, "restore", slowly)
-    engine = opened("keeping")
-    first = engine.submit(ask())
-    assert reads.wait(60)
-    others: list[Any] = []
-    asking = threading.Thread(target=lambda: others.append(engine.submit(ask((1, 2, 3), 2))))
-    asking.start()
-    asking.join(10)
-    was_taken = list(others)  # while the disk still reads
-    may_go_on.set()
-    asking.join(60)
-    assert len(was_taken) == 1
-    assert engine.stats().failed == 0
-    assert [len(one.result(60).choices[0].tokens) for one in (first, *others)] == [24, 2]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,11 @@ from safetensors.torch import load_file, save_file
 
 from tunesmith._plugins import Host, host
 from tunesmith._plugins.discover import Candidate
-from tunesmith.engine import open_engine, opening
+from tunesmith.engine import open_engine, opening, sampling
 from tunesmith.engine.compiled import CompiledDecoder
 from tunesmith.engine.decoder import Decoder
 from tunesmith.engine.generating import GeneratingEngine
+from tunesmith.engine.jit import scores
 from tunesmith.engine.remote import RemoteEngine
 from tunesmith.errors import ModelError, TooLargeError
 from tunesmith.machine.memory import Room
@@ -137,6 +139,24 @@ def test_plugins_hear_where_compiled_code_is_kept_before_and_after(
     assert after.seconds > 0
     assert Path(before.folder).name == before.key
     assert list(Path(before.folder).rglob("*.nbi"))
+
+
+def test_what_chooses_from_a_large_vocabulary_is_compiled_before_the_first_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def noting(name: str) -> Callable[..., None]:
+        real = getattr(scores, name)
+        return lambda *arrays: (ran.append(name), real(*arrays))[1]
+
+    for name in ("summarize", "likeliest"):
+        monkeypatch.setattr(scores, name, noting(name))
+    open_engine(folder).close()
+    assert ran == []  # PyTorch chooses from a small one
+    monkeypatch.setattr(sampling, "_LARGE", 50)
+    open_engine(folder).close()
+    assert ran == ["summarize", "likeliest"]
 
 
 @pytest.mark.parametrize("weights", ["int8", "fp16"])

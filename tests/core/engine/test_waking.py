@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from itertools import chain
@@ -92,16 +93,15 @@ def test_who_waits_for_the_whole_answer_is_not_woken_by_tokens() -> None:
 
 def test_patient_readers_get_in_one_piece_what_came_meanwhile() -> None:
     async def read() -> list[list[int]]:
-        loop = asyncio.get_running_loop()
         stream = Stream()
         found = []
 
-        def push(number: int) -> None:
-            threading.Thread(target=stream.push, args=(Token(id=number, text="", logprob=0.0),)).start()
+        def push() -> None:
+            for number in range(1, 6):
+                stream.push(Token(id=number, text="", logprob=0.0))
+                time.sleep(PATIENCE / 20 * (1 + (number == 1)))
 
-        push(1)
-        for number in range(2, 6):
-            loop.call_later(number * PATIENCE / 20, push, number)
+        threading.Thread(target=push).start()
         async for tokens in stream.bursts(patient=True):
             found.append([token.id for token in tokens])
             if found[-1][-1] == 5:

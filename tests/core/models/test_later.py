@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tunesmith.errors import ModelError
 from tunesmith.models import apply_method, find_model_by_name, load_weights
+from tunesmith.models import later as later_module
 from tunesmith.models.later import LaterWeights, StandIns, later_weights
 from tunesmith.models.shapes import weights_later
 from tunesmith.recipe.schema import MethodSection
@@ -113,6 +115,34 @@ def test_it_computes_a_layer_at_a_time_and_is_empty_again(folder: Path) -> None:
         assert said.equal(whole(input_ids=ids).logits)
         assert bool(model(input_ids=ids).logits.isnan().all())
     assert memory(model) == before
+
+
+def test_a_layer_that_fails_gives_its_weights_back_too(folder: Path) -> None:
+    model = opened(folder / "llama", "causal-lm", later=True)
+    before = memory(model)
+    with pytest.raises(RuntimeError), filler(model).while_computing(model):
+        model.model.layers[0].mlp.down_proj(torch.ones(1, 1))
+    assert memory(model) == before
+
+
+def test_a_file_that_cannot_be_opened_is_told_as_in_loading(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def safe_open(path: Path, **_: Any) -> Any:
+        raise OSError(f"{path.name}: the disk reports an error")
+
+    monkeypatch.setattr(later_module, "safe_open", safe_open)
+    with pytest.raises(ModelError) as caught:
+        opened(folder / "bert", "features", later=True)
+    text = " ".join(str(caught.value).split())
+    assert "the weights of" in text
+    assert "model.safetensors: the disk reports an error" in text
+    assert "copy or download the model again" in text
+
+
+def test_weights_that_were_copied_when_loaded_come_whole(folder: Path) -> None:
+    model, stand_ins = opened(folder / "llama", "causal-lm", later=True), StandIns(folder / "llama")
+    layer = model.model.layers[0].mlp.down_proj
+    layer.weight = nn.Parameter(torch.empty(layer.weight.shape).copy_(layer.weight))
+    assert stand_ins.adopted(model) is None
 
 
 def test_weights_that_are_put_together_when_loaded_come_whole(folder: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tunesmith.errors import OutputError, RunError
 from tunesmith.recipe import Recipe
 from tunesmith.runs import Run
+from tunesmith.runs import folder as run_folder
 
 
 def test_a_new_run(tmp_path: Path, recipe: Recipe) -> None:
@@ -153,6 +154,23 @@ def test_a_claim_whose_maker_was_killed_is_taken_back(tmp_path: Path, recipe: Re
     (other / "a letter").touch()
     assert not Run.forget_unmade(other)
     assert (other / "a letter").exists()
+
+
+def test_a_claim_whose_maker_lives_is_left_to_it(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[bool] = []
+
+    def atomic_write(path: Path, text: str) -> None:  # meanwhile another process finds the claim
+        freed.append(Run.forget_unmade(path.parent))
+        path.write_text(text)
+
+    monkeypatch.setattr(run_folder, "atomic_write", atomic_write)
+    run = Run.create(tmp_path / "run", recipe)
+    assert freed == [False, False]
+    assert run.recipe() == recipe
+    with run.locked():
+        pass
 
 
 def test_what_is_no_run(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,24 +19,22 @@ from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 import tunesmith
 from tunesmith._plugins import Host, host
 from tunesmith._plugins.discover import Candidate
-from tunesmith.errors import RecipeError, TrainingError
+from tunesmith.errors import TrainingError
 from tunesmith.models.source import ModelSource
 from tunesmith.plugin import hookimpl
 from tunesmith.recipe import parse_recipe
 from tunesmith.recipe.schema import Recipe
 from tunesmith.tasks.base import Batch, Encoded
 from tunesmith.testing import tiny_llama
-from tunesmith.training import compile_choice, compiling
+from tunesmith.training import compiling
 from tunesmith.training.batches import parts_of_step
 from tunesmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from tunesmith.training.compile_choice import REPAID, choose_compile, repeated_layers
 from tunesmith.training.compiling import compiled
 from tunesmith.training.feed import Feed
 from tunesmith.training.loop import Edges, Job, run_steps
 from tunesmith.training.optimizer import make_optimizer
 from tunesmith.training.prepare import Work
 from tunesmith.training.randomness import own_random_state, random_tensors
-from tunesmith.training.resolve import with_values
 from tunesmith.training.strategy import Single
 
 CPU = torch.device("cpu")
@@ -267,6 +266,31 @@ def test_code_is_kept_in_the_cache_unless_somebody_names_a_folder_or_there_is_no
         assert list((tmp_path / "compiled").iterdir()) == [folder]
 
 
+def test_kernels_of_a_gpu_lie_in_the_jobs_own_folder_unless_somebody_names_another(tmp_path, monkeypatch):
+    """PyTorch names the folder in the environment when it first needs it, and keeps to it."""
+    found = []
+
+    def needing(graph, inputs):
+        os.environ.setdefault("TRITON_CACHE_DIR", str(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]) / "triton" / "0"))
+        found.append(Path(os.environ["TRITON_CACHE_DIR"]))
+        return graph.forward
+
+    monkeypatch.setattr(compiling, "_BACKEND", needing)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
+    for lengths in (range(3, 15), range(4, 16)):
+        with compiled(job(lengths=lengths)):
+            assert "TRITON_CACHE_DIR" not in os.environ
+    folders = {path.parents[1] for path in found}
+    assert folders == set(tmp_path.iterdir())
+    assert len(folders) == 2
+    found.clear()
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path.parent / "elsewhere"))
+    with compiled(job()):
+        assert os.environ["TRITON_CACHE_DIR"] == str(tmp_path.parent / "elsewhere")
+    assert set(found) == {tmp_path.parent / "elsewhere"}
+
+
 @pytest.mark.usefixtures("traced")
 def test_a_folder_that_cannot_be_made_costs_the_job_nothing(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
@@ -327,122 +351,6 @@ def test_a_whole_job(tmp_path):
     assert run.recipe().train.compile is True
     assert "before the first step; evaluation is not compiled" in events[0].facts["compilation"]
     assert "attention" not in events[0].facts
-
-
-# ---- the choice --------------------------------------------------------------------------------------------------
-
-
-class Plain:
-    """A task whose rows do not compare each other."""
-
-
-def choice(wanted, *, model=None, precision="fp32", tokens=1000, strategy=None, **changes):
-    recipe = parse_recipe(
-        {"task": "t", "model": "m", "data": {"train": "x"}, "train": {"compile": wanted}, "output": "o"} | changes
-    )
-    strategy = strategy or Single(with_values(recipe, "train", device="cpu"))
-    return choose_compile(recipe, Plain(), model or Net(), strategy, precision=precision, tokens=tokens)
-
-
-def test_nothing_is_said_where_nobody_asked():
-    assert choice(False) == compile_choice.CompileChoice(False)
-
-
-def test_asked_for():
-    found = choice(True)
-    assert found.on
-    assert found.fact == "as asked: 2 layers, before the first step; evaluation is not compiled"
-
-
-class Elsewhere:
-    device = CPU
-
-
-class SaysSo(Single):
-    compiles = True
-
-
-class SaysNothing(SaysSo):
-    """Of a class that does."""
-
-
-def test_a_strategy_that_computes_whole_layers_says_so_itself():
-    recipe = parse_recipe(
-        {"task": "t", "model": "m", "data": {"train": "x"}, "train": {"device": "cpu"}, "output": "o"}
-    )
-    assert choice(True, strategy=SaysSo(recipe)).on
-    with pytest.raises(RecipeError, match="may divide the layers in ways only it knows"):
-        choice(True, strategy=SaysNothing(recipe))
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"model": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))}, "the model has no repeated layers"),
-        ({"method": "head"}, "with method: head the repeated layers do not train"),
-        ({"strategy": Elsewhere()}, "strategy 'single' may divide the layers in ways only it knows"),
-    ],
-)
-def test_what_stands_in_the_way(changes, words):
-    with pytest.raises(RecipeError) as caught:
-        choice(True, **changes)
-    text = str(caught.value)
-    assert "the layers of this job cannot be compiled" in text
-    assert f"train.compile: true; {words}" in text
-    assert "--set train.compile=false" in text
-    found = choice("auto", precision="bf16-weights", tokens=10**15, **changes)
-    assert found == compile_choice.CompileChoice(False, f"no: {words}")
-
-
-def test_a_machine_without_a_compiler(monkeypatch):
-    from torch._inductor import cpp_builder, exc
-
-    def search():
-        raise exc.InvalidCxxCompiler
-
-    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", search)
-    with pytest.raises(RecipeError, match=r"there is no C\+\+ compiler \(g\+\+; the variable CXX names another\)"):
-        choice(True)
-    assert "no: there is no C++ compiler" in choice("auto", precision="bf16-weights").fact
-
-
-def test_a_machine_without_pythons_headers(monkeypatch, tmp_path):
-    monkeypatch.setattr(compile_choice.sysconfig, "get_path", lambda _: str(tmp_path))
-    with pytest.raises(RecipeError, match=r"there is no Python\.h"):
-        choice(True)
-
-
-@pytest.mark.parametrize(
-    ("precision", "words"),
-    [
-        ("fp32", "no: in fp32 a processor gains nothing by it"),
-        ("bf16", "no: what it gives in bf16 on a processor has not been measured"),
-    ],
-)
-def test_auto_where_no_gain_is_known(precision, words):
-    assert choice("auto", precision=precision, tokens=10**15) == compile_choice.CompileChoice(False, words)
-
-
-def test_auto_goes_by_the_size_of_the_job():
-    weights = sum(parameter.numel() for layer in Net().layers for parameter in layer.parameters())
-    enough = int(REPAID / weights) + 1
-    long, short = (choice("auto", precision="bf16-weights", tokens=tokens) for tokens in (enough, enough - 1_000))
-    assert long.on
-    assert (
-        long.fact == f"{enough:,} tokens through 2 layers of {weights:,} weights repay it; evaluation is not compiled"
-    )
-    assert not short.on
-    assert short.fact.endswith("would not repay it")
-
-
-def test_the_repeated_layers_are_those_of_the_outermost_lists():
-    inner = nn.Module()
-    inner.experts = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
-    model = nn.Module()
-    model.blocks = nn.ModuleList([inner, copy.deepcopy(inner)])
-    model.heads = nn.ModuleList([nn.Linear(2, 2), nn.LayerNorm(2)])  # of two kinds
-    model.shapes = nn.ModuleList([nn.GELU(), nn.GELU()])  # without weights
-    assert repeated_layers(model) == list(model.blocks)
 
 
 def test_the_folder_of_machine_code_is_the_tests_own():

@@ -86,6 +86,16 @@ def test_what_was_chosen_may_be_left_out_when_resuming_and_what_differs_is_named
         assert words in str(caught.value)
 
 
+def test_settings_of_a_plugin_may_be_fewer_than_the_run_wrote_out_also_in_their_sections():
+    written = {"demo": {"pace": 1, "parts": {"many": 2, "large": False}}}
+    stored = recipe().model_copy(update={"plugins": written})
+    refuse_changes(recipe("plugins.demo.parts.many=2"), stored, "run")
+    with pytest.raises(RunError) as caught:
+        refuse_changes(recipe("plugins.demo.parts.large=true", "plugins.other.pace=3"), stored, "run")
+    for words in ("plugins.demo.parts.large: False in the run, True given", "plugins.other.pace: None in the run"):
+        assert words in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("rows", "override", "epochs"),
     [

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
 """A process of a job that does what a test's script says, and no work: ``stub_worker.py SCRIPT ORDER``.
 
-A script has, for each start of the job, what each process does: ``kill`` itself, ``hang`` in a step
-or in an ``evaluation``, ``wait``, end
-as one that ``lost`` another or that ``told`` why it ends, be ``asked`` to stop, or end with an exit code, on the
-main process also that of the job.
+A script has, for each start of the job, what each process does: ``kill`` itself, at once or when the run is ``done``,
+``hang`` in a step or in an ``evaluation``, ``wait``, end as one that ``lost`` another or that ``told`` why it ends, be
+``asked`` to stop, or end with an exit code, on the main process also that of the job.
 """
 
 from __future__ import annotations
@@ -38,7 +37,14 @@ pulse = Pulse(pulse_path(folder, rank))
 pulse.keep_alive(os.getppid())
 pulse.begin_at(4)
 pulse.begin_step()
-if part == "kill":
+if part == "done":  # but for saying so
+    from tunesmith.runs import Run  # here: most of these processes end at once
+    from tunesmith_enterprise.distributed.order import Order
+
+    order = Order.read(Path(sys.argv[2]))
+    Run.create(order.job().output, order.job()).update(status="finished")
+    order.started.write_text(order.job().output)
+if part in ("kill", "done"):
     os.kill(os.getpid(), signal.SIGKILL)
 if part == "asked":
     signal.signal(signal.SIGINT, asked(folder))

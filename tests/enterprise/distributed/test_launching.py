@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -121,6 +122,17 @@ def test_a_run_that_was_made_by_a_process_that_was_lost_then_is_gone_on_with(ben
     Run.create(run, order.job())
     order.find_run()
     assert order.arguments() == ["train", "--resume", str(run), "--quiet"]
+
+
+def test_a_main_process_that_is_lost_when_all_is_done_costs_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(bench.folder)
+    assert bench.launch(["done", "wait"], max_restarts=0) == 0
+    (start,) = bench.report["starts"]
+    assert re.search(r"ended with signal 9 .*, when the run was finished$", start["why"])
+    assert (bench.report["exit_code"], bench.report["run"]) == (0, "run")
+    assert start["why"] in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -25,6 +25,7 @@ import pytest
 
 from tunesmith.errors import OutputError, RecipeError, TrainingError
 from tunesmith.runs import Run
+from tunesmith.runs.folder import LOCK
 from tunesmith_cli.main import main
 from tunesmith_enterprise.distributed.order import Order
 from tunesmith_enterprise.distributed.ray_launching import Cluster, LostError, launch_on_ray, take_part
@@ -234,10 +235,34 @@ def test_a_process_that_is_lost_when_all_is_done_costs_nothing(ray: Double, tmp_
     def end(rank: int, order: Path) -> None:
         if rank == 0:
             Run.create(tmp_path / "run", Order.read(order).job()).update(status="finished")
+            Order.read(order).started.write_text("run")
 
     ray.does, ray.ends = end, [[1, -9], [1, 1]]
     assert launch_on_ray(job(), CLUSTER) == 0
     assert len(ray.processes) == 2
+
+
+def test_a_folder_for_logs_may_be_that_of_an_earlier_job(ray: Double, tmp_path: Path) -> None:
+    Run.create(tmp_path / "old", job(sets=("output=old",)).asked())
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "started").write_text("old")
+    ray.does = ends_with(0)
+    assert launch_on_ray(job(folder="logs"), CLUSTER) == 0
+    assert Order.read(Path(ray.processes[0].command[-1])).arguments()[1] == "recipe.yaml"
+
+
+def test_what_another_job_makes_while_ray_finds_places_is_left_to_it(ray: Double, tmp_path: Path) -> None:
+    plain = ray.fit
+
+    def fit(trainer: Any) -> None:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / LOCK).touch()
+        plain(trainer)
+
+    ray.does = ends_with(22)  # as the main process ends, which finds the folder taken
+    ray.fit = fit  # type: ignore[method-assign]
+    assert launch_on_ray(job(), CLUSTER) == 22
+    assert (tmp_path / "run" / LOCK).exists()
 
 
 def test_it_is_started_again_as_often_as_it_may_be_and_the_cause_is_named(ray: Double, tmp_path: Path) -> None:
@@ -290,6 +315,8 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_ray_chooses_the_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["launch", "r.yaml", "--ray", "auto", "--nodes", "2"]) == 2
     assert "with --ray, Ray chooses the machines" in " ".join(capsys.readouterr().err.split())
+    assert main(["launch", "r.yaml", "--ray", "auto", "--to", "slurm"]) == 2
+    assert "--ray starts the processes: leave one of them out" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_command_of_the_page_goes_to_ray(ray: Double, root: Path, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +16,14 @@ from licensed import Machine
 from tunesmith.engine import Constraint, Sampling
 from tunesmith.engine.acceleration import Opening
 from tunesmith.engine.keys_values import KeysValues
+from tunesmith.engine.low_rank import Adapter, LowRank
 from tunesmith.engine.opening import load_decoder
+from tunesmith.engine.scheduling import Queue, Scheduler, Ticket
 from tunesmith.engine.steps import Part
 from tunesmith.errors import ModelError
 from tunesmith_enterprise.errors import LicenseError
 from tunesmith_enterprise.optimizations.chaining import acceleration
+from tunesmith_enterprise.optimizations.chaining import chained as chained_file
 from tunesmith_enterprise.optimizations.chaining.acceleration import MOST, CompiledDecode, steps_of
 from tunesmith_enterprise.optimizations.chaining.chained import Chained
 
@@ -45,6 +49,7 @@ def answers(engine: Any, *requests: Any) -> list[Any]:
 def eight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of a chain, whatever else the machine does."""
     monkeypatch.setattr(acceleration, "steps_of", lambda seconds: 8)
+    monkeypatch.setattr(acceleration, "_LONGEST", math.inf)
 
 
 class Counting:
@@ -115,6 +120,41 @@ def test_an_answer_that_ends_early_leaves_nothing_to_the_next_in_its_slot(
         assert [answers(fast, one) for one in requests] == [answers(plain, one) for one in requests]
 
 
+class Pausing(Queue):
+    """Whoever has made seven tokens more gives its place up, and goes on at once."""
+
+    def __init__(self, engine: str, *, waiting: int) -> None:
+        super().__init__(engine, waiting=waiting)
+        self.pauses = 0
+
+    def preempt(self, waiting: Sequence[Ticket], running: Sequence[Ticket], room: bool) -> Ticket | None:
+        if not running or running[0].made_tokens < 7 * (self.pauses + 1):
+            return None
+        self.pauses += 1
+        return running[0]
+
+
+class Pauses(Scheduler):
+    def queue(self, engine: str, *, slots: int, waiting: int) -> Queue:
+        return Pausing(engine, waiting=waiting)
+
+
+def test_an_answer_that_is_paused_and_one_with_an_adapter_are_the_same(machine: Machine, opened: Any, ask: Any) -> None:
+    plain, fast = opened(), opened(NAME, slots=1, scheduler=Pauses())
+    random = torch.Generator().manual_seed(3)
+    inputs, outputs = plain._decoder.sizes["qkv"]
+    low, up = (torch.randn(size, generator=random) for size in ((inputs, 4), (4, outputs[0])))
+    adapter = Adapter({(0, "qkv"): [LowRank(low, up, 0, outputs[0])]})
+    for engine in (plain, fast):
+        engine._adapters["mine"] = adapter
+    bare, adapted = (ask(PROMPT, 30, logprobs=1, adapter=name) for name in (None, "mine"))
+    expected = [answers(plain, one) for one in (bare, adapted)]
+    assert expected[0] != expected[1]
+    assert [answers(fast, one) for one in (bare, adapted, bare)] == [*expected, expected[0]]
+    assert fast._queue.pauses >= 4
+    assert fast.stats().right_tokens > 30
+
+
 def test_an_answer_fills_its_slot_to_the_last_token(machine: Machine, opened: Any, ask: Any) -> None:
     plain, fast = opened(context=32), opened(NAME, context=32)
     assert answers(fast, ask(PROMPT, 12)) == answers(plain, ask(PROMPT, 12))
@@ -135,6 +175,7 @@ def test_steps_that_are_not_compiled_and_slow_ones_are_not_chained(
     facts: dict[str, Any] = {"name": "little", "model": "little", "weights": None, "slots": 1, "capacity": 32}
     opening = Opening(decoder=decoder, tokenizer=tokenizer, **facts)
     monkeypatch.setattr(acceleration, "steps_of", steps_of)
+    monkeypatch.setattr(acceleration, "_LONGEST", 0.02)
     monkeypatch.setattr(acceleration, "seconds_of_a_step", lambda *_, **__: 0.05)
     slow = CompiledDecode()
     assert slow.decoder(opening) is decoder
@@ -183,6 +224,36 @@ def test_the_next_step_costs_nothing_but_its_last_token(chained: Chained) -> Non
     rows = chained.step(memory, [Part(0, 4, [answer.tokens[-1], *offered])], range(4))
     assert rows.argmax(-1)[:3].tolist() == offered
     assert counting.chained - before == 4
+
+
+def test_a_chain_is_as_short_as_steps_are_slow(chained: Chained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a long prompt a step takes longer than it did when the engine was opened."""
+    counting: Any = chained._decoder
+    now, each = 0.0, 0.0
+
+    def clock() -> float:
+        return now + each * (counting.steps + counting.chained)
+
+    def goes_on(seconds: float, times: int) -> list[int]:
+        nonlocal now, each
+        now, each = clock() - seconds * (counting.steps + counting.chained), seconds
+        sizes = []
+        for _ in range(times):
+            before = counting.steps + counting.chained
+            offered = chained.guess([answer], [32 - len(answer.tokens)])[0]
+            read = [answer.tokens[-1], *offered]
+            rows = chained.step(memory, [Part(0, len(answer.tokens) - 1, read)], range(len(read)))
+            answer.tokens += [*offered, int(rows[-1].argmax())]
+            sizes.append(counting.steps + counting.chained - before)
+        return sizes
+
+    chained._longest = 0.02
+    monkeypatch.setattr(chained_file.time, "perf_counter", clock)
+    memory, answer, _ = ahead(chained)
+    assert goes_on(0.005, 1) == [4]
+    assert goes_on(0.009, 3) == [4, 4, 2]  # one call that was held up says nothing
+    assert goes_on(0.011, 3) == [2, 2, 1]
+    assert goes_on(0.001, 2) == [1, 4]
 
 
 @pytest.mark.parametrize("change", ["slot", "place", "tokens", "memory", "company", "asked", "ended"])

@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 from licensed import Machine
 
-from tunesmith.errors import SettingsError
 from tunesmith.plugin import Action, Allow, Deny, MachineCode
 from tunesmith_enterprise import plugin
 from tunesmith_enterprise.optimizations.compile_cache import archive, hooks, sharing
 from tunesmith_enterprise.optimizations.compile_cache import machine as machines
 from tunesmith_enterprise.optimizations.compile_cache.archive import pack, unpack
 from tunesmith_enterprise.optimizations.compile_cache.machine import archive_name
-from tunesmith_enterprise.optimizations.compile_cache.settings import CacheWanted, check_folder, read_key
+from tunesmith_enterprise.optimizations.compile_cache.settings import CacheWanted
 from tunesmith_enterprise.optimizations.compile_cache.sharing import Sharing
 
 KEY = b"k" * 32
@@ -62,6 +61,14 @@ def on(tmp_path: Path, wanted: CacheWanted) -> Callable[..., dict[str, bytes]]:
 
 def event(folder: Path, *, ready: bool, kind: str = "numba") -> MachineCode:
     return MachineCode(kind=kind, key=folder.name, folder=str(folder), ready=ready)
+
+
+def compiling(tell: Callable[[MachineCode], None], folder: Path) -> None:
+    """As a process does that compiles into a folder."""
+    folder.mkdir()
+    tell(event(folder, ready=False))
+    (folder / "a.so").write_bytes(b"code")
+    tell(event(folder, ready=True))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -255,45 +262,48 @@ def test_a_folder_that_is_gone_or_full_costs_the_job_nothing(
     assert "No space left on device" in caplog.text
 
 
-# ---- settings ----------------------------------------------------------------------------------------------------
+@posix
+def test_accounts_of_the_group_read_what_is_shared_whatever_the_umask(on: Any, wanted: CacheWanted) -> None:
+    before = os.umask(0o077)
+    try:
+        on("first", CODE)
+    finally:
+        os.umask(before)
+    assert shared_file(wanted).stat().st_mode & 0o777 == 0o640
 
 
 @posix
-def test_a_folder_that_everybody_may_write_into_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "open" / "own").mkdir(parents=True)
-    (tmp_path / "open").chmod(0o777)
-    for folder in (tmp_path / "open", tmp_path / "open" / "own"):
-        with pytest.raises(SettingsError, match="everybody may write into the folder of compile_cache") as caught:
-            check_folder(folder)
-        assert f"{tmp_path / 'open'}, mode 777" in str(caught.value)
-        assert f"chmod o-w {tmp_path / 'open'}" in str(caught.value)
-    (tmp_path / "open").chmod(0o1777)  # as /tmp: nobody replaces what is another's
-    check_folder(tmp_path / "open" / "own")
-    with pytest.raises(SettingsError, match="everybody may write"):
-        check_folder(tmp_path / "open")
+def test_code_of_a_folder_that_others_write_into_is_not_signed(
+    on: Any, wanted: CacheWanted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "first" / JOB).mkdir(parents=True)
+    (tmp_path / "first" / JOB).chmod(0o777)
+    on("first", CODE)
+    assert not list(wanted.folder.iterdir())
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == f"compiled code is not shared: others may write into {tmp_path / 'first' / JOB}"
 
 
-def test_a_folder_that_is_not_there_or_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"the folder of compile_cache cannot be used(?s:.*)mkdir -m 2770"):
-        check_folder(tmp_path / "missing")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="is no folder"):
-        check_folder(tmp_path / "file")
+def test_a_shared_folder_that_is_taken_away_is_not_made_anew(
+    wanted: CacheWanted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Sharing(wanted)
+    wanted.folder.rmdir()
+    compiling(one.machine_code, tmp_path / JOB)
+    assert "compiled code is not shared" in caplog.text
+    assert not wanted.folder.exists()
 
 
-def test_a_key_must_be_secret_and_long_enough(wanted: CacheWanted) -> None:
-    assert read_key(wanted.key_file) == KEY
-    wanted.key_file.write_bytes(b"pass-word")
-    with pytest.raises(SettingsError, match=r"too short to be a key(?s:.*)9 bytes(?s:.*)32 random bytes") as caught:
-        read_key(wanted.key_file)
-    assert "pass-word" not in str(caught.value)
-    if os.name == "posix":
-        wanted.key_file.chmod(0o640)
-        with pytest.raises(SettingsError, match=r"others than its owner may use(?s:.*)mode 640(?s:.*)chmod 600"):
-            read_key(wanted.key_file)
-    wanted.key_file.unlink()
-    with pytest.raises(SettingsError, match="the key_file of compile_cache cannot be read"):
-        read_key(wanted.key_file)
+@posix
+def test_a_link_that_is_changed_later_leads_nobody_elsewhere(wanted: CacheWanted, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(wanted.folder)
+    one = Sharing(CacheWanted(tmp_path / "link", wanted.key_file, wanted.most_bytes))
+    (tmp_path / "link").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    compiling(one.machine_code, tmp_path / JOB)
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert shared_file(wanted).suffix == ".code"
 
 
 # ---- the gate ----------------------------------------------------------------------------------------------------
@@ -323,10 +333,7 @@ def test_where_the_settings_name_no_cache_no_license_is_asked_and_nothing_is_sha
     assert plugin.tunesmith_authorize(OPEN) is None
     assert plugin.tunesmith_authorize(training()) is None
     assert licensed.asked == []
-    (tmp_path / JOB).mkdir()
-    (tmp_path / JOB / "a.so").write_bytes(b"code")
-    for ready in (False, True):
-        plugin.tunesmith_machine_code(event(tmp_path / JOB, ready=ready))
+    compiling(plugin.tunesmith_machine_code, tmp_path / JOB)
     assert not list(wanted.folder.iterdir())
 
 
@@ -337,10 +344,7 @@ def test_a_process_asks_once_for_the_models_it_opens_and_shares_from_then_on(
     licensed.expire()  # what was begun goes on
     assert plugin.tunesmith_authorize(OPEN) is None
     assert licensed.asked == ["optimizations"]
-    (tmp_path / JOB).mkdir()
-    plugin.tunesmith_machine_code(event(tmp_path / JOB, ready=False))
-    (tmp_path / JOB / "a.so").write_bytes(b"code")
-    plugin.tunesmith_machine_code(event(tmp_path / JOB, ready=True))
+    compiling(plugin.tunesmith_machine_code, tmp_path / JOB)
     assert unpack(shared_file(wanted).read_bytes(), shared_file(wanted).name, KEY) == {"a.so": b"code"}
 
 

@@ -22,6 +22,7 @@ from tunesmith.engine.low_rank import Adapter, LowRank
 from tunesmith.errors import ModelError, SettingsError
 from tunesmith.testing import tiny_llama
 from tunesmith_enterprise.errors import LicenseError
+from tunesmith_enterprise.optimizations.chaining.chained import Chained
 from tunesmith_enterprise.optimizations.prefixes.files import Folder
 from tunesmith_enterprise.optimizations.prefixes.identity import identity
 from tunesmith_enterprise.optimizations.prefixes.keeping import LEAST, Keeping
@@ -170,6 +171,8 @@ def test_what_a_beginning_belongs_to_is_all_that_computes_it(opened: Any, monkey
     (opening,) = seen
     same = identity(opening)
     assert identity(replace(opening, name="another", slots=1)) == same
+    steps: Any = opening.decoder
+    assert identity(replace(opening, decoder=Chained(steps, 4))) == same
     opening.weights.norm[0] += 1
     assert identity(opening) != same
 

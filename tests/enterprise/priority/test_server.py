@@ -210,7 +210,6 @@ def test_over_http_tenants_and_classes_are_told_apart_and_shown(engine: Engine, 
     lines = figures.splitlines()
     for line in (
         'tunesmith_scheduler_waiting{class="interactive",model="tiny"} 0.0',
-        'tunesmith_scheduler_preemptions_total{class="batch",model="tiny"} 0.0',
         f'tunesmith_scheduler_tokens_total{{class="batch",model="tiny",tenant="bolt"}} {float(used)}',
         'tunesmith_scheduler_refusals_total{class="interactive",reason="class"} 1.0',
         'tunesmith_scheduler_refusals_total{class="",reason="tenant"} 1.0',
@@ -218,6 +217,8 @@ def test_over_http_tenants_and_classes_are_told_apart_and_shown(engine: Engine, 
         'tunesmith_scheduler_wait_seconds_count{class="interactive",model="tiny"} 2.0',
     ):
         assert line in lines
+    # Whether one had to give way depends on which of them came first.
+    assert any(line.startswith('tunesmith_scheduler_preemptions_total{class="batch",model="tiny"} ') for line in lines)
 
 
 def test_over_http_a_quota_says_when_to_come_again(engine: Engine, ordering: Ordering) -> None:

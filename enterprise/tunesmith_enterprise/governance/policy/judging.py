@@ -24,6 +24,7 @@ from tunesmith_enterprise.governance.policy.subjects import (
     Subject,
     data_subjects,
     engine_subject,
+    model_of_sealed,
     model_subject,
     names_of,
 )
@@ -70,6 +71,7 @@ def judge(policy: Policy, action: Action, account: Account, registry: Registry) 
         yield from _export(policy, action, registry)
     elif action.name == "unseal-copy":
         yield from _folders(policy, str(action.details.get("output")))
+        yield from _unsealed(policy, action.subject, registry)
     elif action.name not in ACTIONS and not any(action.name in ours for ours in ACTIONS_OF.values()):
         yield Finding("default", f"the action {action.name}", policy.default == "allow", "the policy does not know it")
 
@@ -115,6 +117,18 @@ def _export(policy: Policy, action: Action, registry: Registry) -> Iterator[Find
     yield _named("exports", policy.exports, "form", names_of("exporter", to, registry), policy.default)
     yield from _folders(policy, str(action.details.get("output")))
     yield from _model(policy, action.subject, registry)
+
+
+def _unsealed(policy: Policy, name: str, registry: Registry) -> Iterator[Finding]:
+    """A model as if it were exported; and a file as what it was, whatever it is called now and wherever it was put."""
+    model = model_of_sealed(name)
+    if model is not None:
+        yield from _model(policy, str(model), registry)
+    if not os.path.isdir(name):
+        refused = policy.models.model_copy(update={"allow": None})
+        found = _listed("models", refused, "file", model_subject(name, registry), "allow")
+        if not found.allowed:
+            yield found
 
 
 def _folders(policy: Policy, written: str) -> Iterator[Finding]:

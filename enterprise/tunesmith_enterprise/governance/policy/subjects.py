@@ -10,6 +10,7 @@ files say: who can change these can as well change the policy's answer, so the f
 from __future__ import annotations
 
 import glob
+import io
 import json
 import os
 import re
@@ -21,8 +22,10 @@ from typing import Any, Final
 from tunesmith.errors import TunesmithError
 from tunesmith.registry import Registry
 
-__all__ = ["Subject", "data_subjects", "engine_subject", "model_subject", "names_of"]
+__all__ = ["SEALED", "Subject", "data_subjects", "engine_subject", "model_of_sealed", "model_subject", "names_of"]
 
+SEALED: Final = ".sealed"
+"""How the names of sealed files end; the package of sealing is only imported where there is one."""
 _HUB: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*\Z")
 _DEEP: Final = 8
 """Models under each other that are followed: a run on a run on a run."""
@@ -111,7 +114,8 @@ def _at(name: str, path: Path, registry: Registry, depth: int) -> Subject:
     place = Path(os.path.realpath(path))
     forms = [str(place)]
     base: Subject | None = None
-    manifest, adapter = _json(place / "run.json"), _json(place / "adapter_config.json")
+    manifest = _json(place / "run.json")
+    adapter = _json(place / "adapter_config.json") or _opened_json(place / f"adapter_config.json{SEALED}")
     if not manifest and place.name == "model":
         manifest = _json(place.parent / "run.json")
         forms += [str(place.parent)] if manifest else []
@@ -128,6 +132,20 @@ def _at(name: str, path: Path, registry: Registry, depth: int) -> Subject:
                 depth=depth + 1,
             )
     return Subject(name, "path", tuple(forms), place=place, linked=_linked(place), base=base)
+
+
+def model_of_sealed(name: str) -> Path | None:
+    """The run or the model that something sealed is, or is a part of; None: it is no part of one, as rows are.
+
+    Args:
+        name: of a file or folder.
+    """
+    path = Path(os.path.realpath(Path(name).expanduser()))
+    for above in (path, *path.parents):
+        if (above / "run.json").is_file():
+            return above
+    folder = path if path.is_dir() else path.parent
+    return folder if any(folder.glob(f"*.safetensors{SEALED}")) else None
 
 
 def _linked(folder: Path) -> tuple[str, ...]:
@@ -196,6 +214,22 @@ def _files(source: str, path: Path) -> Iterator[Subject]:
 def _license(spec: Any) -> str | None:
     found = getattr(spec, "license", None)
     return found if isinstance(found, str) else None
+
+
+def _opened_json(file: Path) -> dict[str, Any]:
+    """Of a sealed file; nothing, where it does not open: then nobody opens the model either."""
+    if not file.is_file():
+        return {}
+    from tunesmith_enterprise.governance.sealing.files import write_opened
+    from tunesmith_enterprise.governance.sealing.ring import key_ring
+
+    content = io.BytesIO()
+    try:
+        write_opened(file, key_ring(), content)
+        found = json.loads(content.getvalue())
+    except (TunesmithError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -161,9 +161,10 @@ def _sealing(path: Path, key: list[str] | None) -> KeyRing:
 
     ring = key_ring(key or ())
     sealing = ring.sealing
-    for text in tunesmith_enterprise.require(_FEATURE).notes:
-        note(text)
-    allow("seal", str(path), keys=[sealing.id])
+    grant = tunesmith_enterprise.require(_FEATURE)
+    if not allow("seal", str(path), keys=[sealing.id]):
+        for text in grant.notes:
+            note(text)
     return ring
 
 

@@ -31,12 +31,15 @@ _NEEDED: Final = ("model/", "golden.json")
 _DONE: Final = {"seal": "sealed", "unseal": "opened", "unseal-copy": "unsealed", "rewrap": "rewrapped"}
 
 
-def allow(name: str, subject: str, **details: Any) -> None:
+def allow(name: str, subject: str, **details: Any) -> bool:
     """Ask the package's gate whether something may be done to sealed files.
 
     Args:
         name: ``seal``, ``unseal`` (in memory), ``unseal-copy`` (onto a disk) or ``rewrap``.
         subject: the file or folder.
+
+    Returns:
+        Whether the settings ask for governance: then its license was asked for, and its notes were told.
 
     Raises:
         DeniedError: a policy, a role or the audit log says no.
@@ -51,6 +54,7 @@ def allow(name: str, subject: str, **details: Any) -> None:
             expected="policy, roles and audit log to let it pass",
             fix=answer.fix,
         )
+    return answer is not None
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class CompiledDecode(Acceleration):
             )
             return decoder
         end: int | None = getattr(opening.tokenizer, "eos_token_id", None)
-        self._chained = Chained(decoder, steps, end)
+        self._chained = Chained(decoder, steps, end, longest=_LONGEST)
         return self._chained
 
     def guesser(self, opening: Opening) -> Chained | None:

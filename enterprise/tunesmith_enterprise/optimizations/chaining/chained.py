@@ -9,6 +9,8 @@ only if that reads the tokens that were reckoned with, in that slot, at that pla
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -54,11 +56,22 @@ class _Pace:
         tried: a chain of two was right, so that longer ones are worth it.
         rest: steps before the next try.
         next_rest: after the next wrong guess.
+        recent: seconds of a step, as the last two calls took them: more, the more tokens it looks back at.
     """
 
     tried: bool = False
     rest: int = 0
     next_rest: int = _FIRST_REST
+    recent: tuple[float, float] = (math.inf, math.inf)
+
+    def most(self, seconds: float, steps: int) -> int:
+        """How many steps fit into so many seconds, at most so many; other work may have held up one of two calls."""
+        fastest = min(self.recent)
+        return steps if fastest == math.inf or steps * fastest <= seconds else int(seconds / fastest)
+
+    def took(self, seconds: float) -> None:
+        """A step of the last call, on the average."""
+        self.recent = self.recent[1], seconds
 
 
 class Chained:
@@ -68,15 +81,18 @@ class Chained:
         decoder: computes.
         most: steps of a chain, at least 2.
         end: the token behind which most answers end; None: it is not known.
+        longest: seconds of a chain. Default: no limit.
     """
 
-    def __init__(self, decoder: ChainDecoder, most: int, end: int | None = None) -> None:
+    def __init__(self, decoder: ChainDecoder, most: int, end: int | None = None, *, longest: float = math.inf) -> None:
         import torch  # not before an engine is opened
 
         self._decoder = decoder
-        self._most, self._end = most, end
+        self._most, self._end, self._longest = most, end, longest
         # Turn about: what was kept in one goes to the engine while the next chain is kept in the other.
-        self._rows, self._other_rows = (torch.empty(most, decoder.shape.vocabulary) for _ in range(2))
+        self._rows, self._other_rows = (
+            torch.empty(most, decoder.shape.vocabulary, dtype=torch.float32) for _ in range(2)
+        )
         self._paces: dict[Underway, _Pace] = {}
         self._kept: _Kept | None = None
         self._asked: tuple[Underway, int] | None = None  # who takes part in the next step alone, and its room
@@ -143,12 +159,16 @@ class Chained:
         else:  # others' guesses
             return self._decoder.step(memory, parts, wanted)
         answer, room = asked
-        steps = self._most if self._paces[answer].tried else 2
+        pace = self._paces[answer]
+        steps = pace.most(self._longest, self._most if pace.tried else 2)
         steps = min(steps, 1 + room - first, memory.capacity - last.before)
+        begin = time.perf_counter()
         if steps < 2:
             rows[first] = self._decoder.step(memory, [last], [0])[0]
+            pace.took(time.perf_counter() - begin)
             return rows[: first + 1]
         made, likeliest = self._decoder.chain(memory, last, steps, end=self._end)
+        pace.took((time.perf_counter() - begin) / len(made))
         rows[first] = made[0]
         if len(made) > 1:
             self._rows, self._other_rows = self._other_rows, self._rows
@@ -161,6 +181,11 @@ class Chained:
         """As :meth:`tunesmith.engine.steps.StepDecoder.close`."""
         self._kept = None
         self._decoder.close()
+
+    @property
+    def chains(self) -> ChainDecoder:
+        """What computes; with chains or without, it computes the same."""
+        return self._decoder
 
     @property
     def shape(self) -> Shape:

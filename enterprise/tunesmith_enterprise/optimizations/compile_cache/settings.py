@@ -46,7 +46,8 @@ def wanted_cache(environ: Mapping[str, str] | None = None) -> CacheWanted:
     Raises:
         SettingsError: the settings cannot be read, or the table is no such table.
     """
-    table = enterprise_settings(environ)["compile_cache"]
+    settings = enterprise_settings(environ)
+    table = settings["compile_cache"]
     if not isinstance(table, Mapping):
         raise _wrong("is no table", table)
     unknown = sorted(set(table) - {"folder", "key_file", "gb"})
@@ -59,10 +60,13 @@ def wanted_cache(environ: Mapping[str, str] | None = None) -> CacheWanted:
     return CacheWanted(folder, key_file, int(most * 1e9))
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> Path:
     """Refuse a folder that everybody may write into, or of which everybody may replace a part.
 
     Code that others put there would not be used, for it is signed; but they could fill the disk or take code away.
+
+    Returns:
+        The folder itself, to be used in place of links that lead there: those were not looked at, and may change.
 
     Raises:
         SettingsError: it is not there, or not as said.
@@ -81,9 +85,7 @@ def check_folder(folder: Path) -> None:
         raise SettingsError(
             "the folder of compile_cache is no folder", given=str(folder), expected="a folder", fix=_FIX
         )
-    if os.name != "posix":
-        return
-    for one, mode in modes:
+    for one, mode in modes if os.name == "posix" else ():
         # In a folder as /tmp everybody may write, and replace what is their own only; the cache itself must not be one.
         if mode & stat.S_IWOTH and (one == whole or not mode & stat.S_ISVTX):
             raise SettingsError(
@@ -92,17 +94,18 @@ def check_folder(folder: Path) -> None:
                 expected="folders that their owner and a group may write into, at most",
                 fix=f"chmod o-w {one}",
             )
+    return whole
 
 
 def read_key(path: Path) -> bytes:
     """The secret.
 
     Raises:
-        SettingsError: it cannot be read, others than its owner may use it, or it is too short to be one.
+        SettingsError: it cannot be read, others than this account may use it, or it is too short to be one.
     """
     try:
         with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            facts = os.fstat(file.fileno())
             key = file.read(4096).strip()
     except OSError as error:
         raise SettingsError(
@@ -111,10 +114,17 @@ def read_key(path: Path) -> bytes:
             expected="the secret that all who share the folder have",
             fix="bring it from another machine, or make a new one: see docs/how-to/faster.md",
         ) from error
-    if os.name == "posix" and mode & 0o077:
+    if os.name == "posix" and facts.st_uid not in (0, os.geteuid()):
+        raise SettingsError(
+            "the key_file of compile_cache is another account's",
+            given=f"{path}, of the account {facts.st_uid}",
+            expected=f"one of this account ({os.geteuid()}) or of root: who has the key decides which code runs here",
+            fix=f"chown {os.geteuid()} {path}, and make a new key if the other should not have it",
+        )
+    if os.name == "posix" and facts.st_mode & 0o077:
         raise SettingsError(
             "others than its owner may use the key_file of compile_cache",
-            given=f"{path}, mode {stat.S_IMODE(mode):o}",
+            given=f"{path}, mode {stat.S_IMODE(facts.st_mode):o}",
             expected="mode 600: whoever has the key decides which code runs here",
             fix=f"chmod 600 {path}, and make a new key if somebody may have read it",
         )

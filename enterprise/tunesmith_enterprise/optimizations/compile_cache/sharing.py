@@ -40,14 +40,18 @@ class Sharing:
 
     def __init__(self, wanted: CacheWanted) -> None:
         self.wanted = wanted
-        check_folder(wanted.folder)
+        self._folder = check_folder(wanted.folder)
         self._key = read_key(wanted.key_file)
         self._before: dict[str, _Files] = {}
 
     def machine_code(self, event: MachineCode) -> None:
         """Before: bring what is shared, where nothing is here yet. After: give what is new."""
         folder = Path(event.folder)
-        path = self.wanted.folder / archive_name(event.kind, event.key)
+        if not _is_own(folder):
+            if not event.ready:
+                _log.warning("compiled code is not shared: others may write into %s", folder)
+            return
+        path = self._folder / archive_name(event.kind, event.key)
         if not event.ready:
             if not _files(folder):
                 self._bring(path, folder)
@@ -64,6 +68,7 @@ class Sharing:
         try:
             files = unpack(_content(path), path.name, self._key)
             for name, content in files.items():
+                (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _write(folder / name, content, 0o600)
         except FileNotFoundError:
             return
@@ -86,7 +91,7 @@ class Sharing:
     def _make_room(self, newest: Path) -> None:
         """Remove what was not used for longest, but for what was written just now."""
         found: list[tuple[float, int, Path]] = []
-        for path in self.wanted.folder.iterdir():
+        for path in self._folder.iterdir():
             with suppress(OSError):  # another process removes too
                 facts = path.lstat()
                 if path.name.startswith(".") and path.name.endswith(".partial"):
@@ -104,6 +109,16 @@ class Sharing:
                 total -= size
 
 
+def _is_own(folder: Path) -> bool:
+    """Whether nobody else puts code into a folder of this machine: it would be signed here, and run everywhere."""
+    if os.name != "posix":
+        return True
+    with suppress(FileNotFoundError):
+        facts = folder.stat()
+        return facts.st_uid == os.geteuid() and not facts.st_mode & stat.S_IWOTH
+    return True
+
+
 def _content(path: Path) -> bytes:
     """Of a regular file that is not too large; it does not wait for what is none."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -111,17 +126,18 @@ def _content(path: Path) -> bytes:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
             raise ValueError(f"it is no file of at most {MOST_BYTES:,} bytes")
-        return file.read()
+        return file.read(facts.st_size)  # others may make it longer meanwhile
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
     """Whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             file.flush()
+            if os.name == "posix":
+                os.fchmod(file.fileno(), mode)  # whatever the umask: other accounts of the group read what is shared
             os.fsync(file.fileno())
         os.replace(partial, path)
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.engine.acceleration import Opening
 from tunesmith.engine.low_rank import Adapter
+from tunesmith_enterprise.optimizations.chaining.chained import Chained
 from tunesmith_enterprise.optimizations.processor import processor
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def identity(opening: Opening) -> str:
     It reads all weights: about a second for each 1.5 GB.
     """
     decoder, weights = opening.decoder, opening.weights
+    if isinstance(decoder, Chained):  # what was read without chains is as good with them
+        decoder = decoder.chains
     facts = [
         "1",
         type(decoder).__qualname__,

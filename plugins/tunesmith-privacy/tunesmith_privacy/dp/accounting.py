@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Literal
 
@@ -57,10 +58,12 @@ def spent(*, noise_multiplier: float, rate: float, steps: int, delta: float, acc
         return float(account.get_epsilon(delta=delta))
 
 
+@cache
 def noise_for(*, epsilon: float, rate: float, steps: int, delta: float, accountant: Accountant) -> float:
     """The least noise multiplier that keeps to the budget.
 
-    What it spends is less than epsilon by at most 0.01, or by a hundredth of epsilon where that is less.
+    What it spends is less than epsilon by at most 0.01, or by a hundredth of epsilon where that is less. It takes about
+    a second to find, and is kept for as long as the process runs: jobs of a search ask for the same.
 
     Raises:
         RecipeError: no noise is enough.

@@ -4,58 +4,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from policy_cases import ALL, ANA, a_run, answers, opened, refused, trained, why
 
-from tunesmith import settings
-from tunesmith.models import find_model_by_name
 from tunesmith.plugin import Action
-from tunesmith.registry import get_registry
-from tunesmith_enterprise.governance.policy.judging import Finding, judge
-from tunesmith_enterprise.governance.policy.schema import Policy
-from tunesmith_enterprise.governance.sealing.errors import SealKeyError
-from tunesmith_enterprise.governance.sealing.folders import seal_folder
-from tunesmith_enterprise.governance.sealing.keys import create_key_file
-from tunesmith_enterprise.governance.sealing.ring import key_ring
-from tunesmith_enterprise.governance.who import Account
-
-ANA = Account("ana", 1000, ("ml", "staff"))
-HEAD = {"version": 1, "contact": "ml-platform@example.com", "default": "deny"}
-
-
-def answers(action: Action, account: Account = ANA, **tables: Any) -> list[Finding]:
-    return list(judge(Policy.model_validate({**HEAD, **tables}), action, account, get_registry()))
-
-
-def refused(action: Action, **tables: Any) -> list[str]:
-    """The rules that say no."""
-    return [found.rule for found in answers(action, **tables) if not found.allowed]
-
-
-def why(action: Action, rule: str, **tables: Any) -> str:
-    return next(found.why for found in answers(action, **tables) if found.rule == rule)
-
-
-def opened(name: str | Path, **details: Any) -> Action:
-    return Action(name="open", subject=str(name), details=details)
-
-
-def trained(**changes: Any) -> Action:
-    data = {"train": ["dataset:tiny-chat#train"], "validation": [], "test": [], **changes.pop("data", {})}
-    model = {"name": "tunesmith/tiny", "revision": None, "trust_remote_code": False, **changes.pop("model", {})}
-    recipe = {"task": "chat", "model": model, "method": {"name": "lora"}, "data": data, **changes}
-    return Action(name="train", subject="runs/1", details={"recipe": recipe, "resume": False, "allowed": {}})
-
-
-def a_run(folder: Path, base: str, **manifest: Any) -> Path:
-    folder.mkdir(parents=True)
-    said = {"format": 1, "status": "finished", "model": {"name": base}, **manifest}
-    (folder / "run.json").write_text(json.dumps(said))
-    return folder
 
 
 def test_what_no_list_names_is_as_the_default_says() -> None:
@@ -70,9 +25,6 @@ def test_a_list_that_allows_refuses_the_rest_whatever_the_default_is() -> None:
         tasks = {**ALL, "tasks": {"allow": ["text-classification"]}}
         assert refused(trained(), default=default, **tasks) == ["tasks.allow"]
         assert why(trained(), "tasks.allow", **tasks) == "allowed are text-classification"
-
-
-ALL: dict[str, Any] = {part: {"allow": ["*"]} for part in ("tasks", "methods", "models", "data", "engines", "exports")}
 
 
 def test_what_is_refused_by_name_is_refused_though_a_list_allows_it() -> None:
@@ -108,83 +60,6 @@ def test_a_revision_can_be_asked_for() -> None:
     assert refused(trained(model={"name": "acme/base", "revision": "01234567"}), **tables) == []
     assert refused(trained(model={"name": "acme/base", "revision": "main"}), **tables) == ["models.allow"]
     assert refused(trained(model={"name": "acme/base"}), **tables) == ["models.allow"]
-
-
-def test_a_path_is_judged_where_it_really_is(tmp_path: Path) -> None:
-    secret, shop = tmp_path / "secret", tmp_path / "shop"
-    secret.mkdir()
-    shop.mkdir()
-    (shop / "link").symlink_to(secret)
-    tables = {**ALL, "models": {"allow": [f"{shop}/*"]}}
-    assert refused(opened(shop / "link"), **tables) == ["models.allow"]
-    assert f"it is {secret}" in why(opened(shop / "link"), "models.allow", **tables)
-    assert refused(opened(f"{shop}/../secret"), **tables) == ["models.allow"]
-    tables = {**ALL, "models": {"allow": [f"{tmp_path}/door/*"]}}
-    (tmp_path / "door").symlink_to(shop)  # a list may name a folder by a link
-    (shop / "base").mkdir()
-    assert refused(opened(shop / "base"), **tables) == []
-
-
-def test_a_run_stands_for_the_model_under_it(tmp_path: Path) -> None:
-    first = a_run(tmp_path / "runs/1", "acme/base")
-    second = a_run(tmp_path / "runs/2", str(first))
-    for run in (first, second, second / "model"):
-        run.mkdir(exist_ok=True)
-        assert refused(opened(run), **{**ALL, "models": {"allow": ["acme/*"]}}) == []
-        assert refused(opened(run), **{**ALL, "models": {"allow": ["other/*"]}}) == ["models.allow"]
-        denied = {**ALL, "models": {"allow": [f"{tmp_path}/*"], "deny": ["acme/*"]}}
-        assert refused(opened(run), **denied) == ["models.deny"]
-        assert "what acme/base under it is called" in why(opened(run), "models.deny", **denied)
-
-
-def test_an_adapter_and_a_run_upon_itself_come_to_an_end(tmp_path: Path) -> None:
-    (tmp_path / "adapter").mkdir()
-    (tmp_path / "adapter/adapter_config.json").write_text('{"base_model_name_or_path": "acme/base"}')
-    assert refused(opened(tmp_path / "adapter"), **{**ALL, "models": {"allow": ["acme/*"]}}) == []
-    circle = a_run(tmp_path / "circle", str(tmp_path / "circle"))
-    assert refused(opened(circle), **{**ALL, "models": {"allow": ["acme/*"]}}) == ["models.allow"]
-
-
-@pytest.mark.parametrize("as_a_run", [True, False])
-def test_sealed_weights_are_named_by_the_digest_of_what_they_were(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_a_run: bool
-) -> None:
-    monkeypatch.setattr(settings, "_SYSTEM", tmp_path / "etc")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    run = a_run(tmp_path / "run", "scratch:bert") if as_a_run else tmp_path / "run"
-    tiny = find_model_by_name("tunesmith/tiny", get_registry())
-    shutil.copytree(str(tiny.folder), run / "model" if as_a_run else run, dirs_exist_ok=True)
-    digest = tiny.digest
-    create_key_file(tmp_path / "seal.key")
-    seal_folder(run, key_ring([str(tmp_path / "seal.key")]), keep=("run.json",))
-    policy = {**ALL, "models": {"allow": ["*"], "deny": [digest]}}
-    with pytest.raises(SealKeyError, match="is not at hand"):  # which the gate takes for a no
-        refused(opened(f"enterprise/sealed:{run}"), **policy)
-    named = tmp_path / "config" / "tunesmith" / "tunesmith.toml"
-    named.parent.mkdir(parents=True)
-    named.write_text(f'[plugins.enterprise]\nseal_keys = "{tmp_path / "seal.key"}"\n')
-    assert refused(opened(f"enterprise/sealed:{run}"), **policy) == ["models.deny"]
-    assert refused(opened(f"enterprise/sealed:{run}"), **{**ALL, "models": {"allow": [digest]}}) == []
-    assert refused(opened(f"enterprise/sealed:{run}"), **{**ALL, "models": {"allow": ["sha256:00*"]}}) == [
-        "models.allow"
-    ]
-
-
-def test_what_is_unsealed_lies_in_the_folders_of_exports(tmp_path: Path) -> None:
-    for place, rules in ((tmp_path / "exports" / "a", []), (tmp_path / "home" / "a", ["exports.folders"])):
-        action = Action(name="unseal-copy", subject="runs/1", details={"keys": [], "output": str(place)})
-        assert refused(action, **{**ALL, "exports": {"allow": ["*"], "folders": [str(tmp_path / "exports")]}}) == rules
-        assert refused(action, **ALL) == []
-
-
-def test_weights_can_be_named_by_their_digest(tmp_path: Path) -> None:
-    tiny = find_model_by_name("tunesmith/tiny", get_registry())
-    assert tiny.folder is not None
-    assert refused(opened(tiny.folder), **{**ALL, "models": {"allow": [str(tiny.digest)]}}) == []
-    assert refused(opened(tiny.folder), **{**ALL, "models": {"allow": ["sha256:00*"]}}) == ["models.allow"]
-    assert refused(opened(tiny.folder), **{**ALL, "models": {"allow": ["*/*"], "deny": [str(tiny.digest)]}}) == [
-        "models.deny"
-    ]
 
 
 def test_the_license_of_a_model_is_the_one_that_somebody_says(tmp_path: Path) -> None:
@@ -391,41 +266,3 @@ def test_who_is_at_work_is_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) 
     assert account().name == pwd.getpwuid(os.getuid()).pw_name
     assert account().uid == os.getuid()
     assert account().groups
-
-
-def test_what_a_plugin_or_an_engine_opens_is_judged_by_what_lies_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = a_run(tmp_path / "runs/1", "acme/base")
-    base = {**ALL, "models": {"allow": ["*"], "deny": ["acme/*"]}}
-    assert refused(opened(f"enterprise/sealed:{run}"), **base) == ["models.deny"]
-    monkeypatch.chdir(tmp_path)
-    secret = {**ALL, "models": {"allow": ["*"], "deny": [f"{tmp_path}/runs/*", "openai:https://elsewhere/*"]}}
-    assert refused(opened("openai:runs/1", engine="openai"), **secret) == ["models.deny"]
-    full = opened("tunesmith/openai:https://elsewhere/v1", engine="tunesmith/openai")
-    assert refused(full, **secret) == ["models.deny"]
-
-
-def test_a_link_in_a_model_is_refused_as_what_it_leads_to(tmp_path: Path) -> None:
-    (tmp_path / "secret").mkdir()
-    run = a_run(tmp_path / "runs/1", "acme/base")
-    (run / "model").symlink_to(tmp_path / "secret")
-    closed = {**ALL, "models": {"allow": ["*", f"{tmp_path}/*"], "deny": [f"{tmp_path}/secret*"]}}
-    assert refused(opened(run), **closed) == ["models.deny"]
-    assert refused(opened(a_run(tmp_path / "runs/2", "acme/base")), **closed) == []
-
-
-def test_a_file_by_the_name_of_something_else_does_not_stand_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/elsewhere")
-    for decoy in ("hub:acme/rows", "~/model", "adapter/base", "base"):
-        (tmp_path / decoy).mkdir(parents=True)
-    here = [f"{tmp_path}/*"]
-    rows = trained(data={"train": ["hub:acme/rows"]})
-    assert refused(rows, **{**ALL, "data": {"allow": here}}) == ["data.allow"]
-    exported = Action(name="export", subject="tunesmith/tiny", details={"to": "merged", "output": "~/model"})
-    assert refused(exported, **{**ALL, "exports": {"allow": ["*"], "folders": [str(tmp_path)]}}) == ["exports.folders"]
-    (tmp_path / "adapter/adapter_config.json").write_text('{"base_model_name_or_path": "base"}')
-    assert refused(opened("adapter"), **{**ALL, "models": {"allow": [f"{tmp_path}/base"]}}) == ["models.allow"]

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from desk import DAY, NOW
 from licensed import Machine, a_machine
 
+import tunesmith_enterprise
 from tunesmith.data import cache
 from tunesmith_cli.main import main
 from tunesmith_enterprise.governance.sealing.keys import create_key_file
@@ -91,6 +93,18 @@ def test_a_refusal_leaves_every_file_as_it_is(machine: Machine, run: Run, folder
     create_key_file(machine.folder / "seal.key")
     assert run("seal", "folder", folder)[0] == 22
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("governed", [True, False])
+def test_that_the_license_ends_soon_is_told_once(rows: Path, machine: Machine, run: Run, governed: bool) -> None:
+    key = (machine.folder / "seal.key").as_posix()
+    log = f'audit_log = "{machine.log.path.as_posix()}"\n' if governed else ""
+    machine.settings(f'[plugins.enterprise]\n{log}seal_keys = ["{key}"]\n')
+    machine.now = NOW + 330 * DAY  # five days before it ends
+    (note,) = tunesmith_enterprise.require("governance").notes
+    code, _, said = run("seal", "file", rows)
+    assert code == 0, said
+    assert said.count(note) == 1
 
 
 def test_verify_names_what_is_wrong_and_the_exit_code_says_so(rows: Path, run: Run, folder: Path) -> None:
