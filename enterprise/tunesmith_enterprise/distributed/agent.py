@@ -113,14 +113,16 @@ class Agent(LocalElasticAgent):
         if self.ended:
             self._end_all(told=True)
             return RunResult(state=WorkerState.FAILED)
-        if any(process.poll() not in (None, 0) for process in self._processes()):
+        codes = [process.poll() for process in self._processes()]
+        if any(code not in (None, 0) for code in codes):
             self._let_follow()
             self.lost = self._first_lost(worker_group)
             self._end_all(told=False)
+        elif None in codes:
+            # PyTorch looks again, and ends all at once if one was lost just now: nobody would know any more which was
+            # the cause. So it is asked only when nobody is left.
+            return RunResult(state=WorkerState.HEALTHY)
         found: RunResult = super()._monitor_workers(worker_group)
-        if found.is_failed() and self.lost is None:  # it went away between the two looks
-            lost = [Lost(rank, one.pid, one.exitcode) for rank, one in found.failures.items()]
-            self.lost = min(lost, key=lambda one: not one.is_cause, default=None)
         return found
 
     def _exit_barrier(self) -> None:

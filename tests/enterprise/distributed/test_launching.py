@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from torch.distributed.elastic.agent.server.api import RunResult, WorkerState
 from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
-from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from tunesmith.errors import OutputError, TrainingError, TunesmithError
 from tunesmith.runs import Run
@@ -154,14 +153,22 @@ def test_a_crash_counts_more_than_what_followed_from_it(bench: Bench) -> None:
     assert "ended with exit code 77" in why
 
 
-def test_a_process_that_is_lost_between_two_looks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = {0: ProcessFailure(0, 11, 1, "/dev/null"), 1: ProcessFailure(1, 12, -9, "/dev/null")}
-    result = RunResult(state=WorkerState.FAILED, failures=gone)
-    monkeypatch.setattr(LocalElasticAgent, "_monitor_workers", lambda *_: result)
+def test_while_a_process_works_nobody_but_the_launcher_decides_who_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = RunResult(state=WorkerState.FAILED)
+    asked: list[object] = []
+    monkeypatch.setattr(LocalElasticAgent, "_monitor_workers", lambda *_: asked.append(1) or ended)
+    codes: list[int | None] = [0, None]
+    processes = [SimpleNamespace(pid=11 + rank, poll=lambda rank=rank: codes[rank]) for rank in range(2)]
+    group: Any = SimpleNamespace(workers=[SimpleNamespace(global_rank=rank) for rank in range(2)])
     one: Any = object.__new__(agent.Agent)
-    one.ended, one.lost, one._passed_on, one._pcontext = "", None, 0, None
+    one.ended, one.lost, one._passed_on = "", None, 0
+    one._pcontext = SimpleNamespace(subprocess_handlers=dict(enumerate(SimpleNamespace(proc=one) for one in processes)))
     one._stops, one._watch = agent.Stops(), SimpleNamespace(why_ended=str, asked_to_stop=False)
-    assert one._monitor_workers(None) is result
+    assert one._monitor_workers(group).state is WorkerState.HEALTHY
+    assert asked == []
+    codes[:] = [1, -9]  # a consequence, and its cause
+    assert one._monitor_workers(group) is ended
+    assert asked == [1]
     assert str(one.lost) == "process 1 (number 12) ended with signal 9"
 
 
