@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""The grants of a run, as its manifest has them: anybody may have written there."""
+"""What a gate answers with: the grants of a run, as its manifest has them (anybody may have written there), or a no."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tunesmith.errors import TunesmithError
-from tunesmith.plugin import Action
+from tunesmith.plugin import Action, Deny
 from tunesmith_enterprise.entitlement.grant import Grant
 
-__all__ = ["grants_of", "recorded"]
+__all__ = ["denied", "grants_of", "recorded"]
 
 _PLUGIN: Final = "enterprise"
 
@@ -31,3 +31,10 @@ def grants_of(values: Sequence[Any]) -> Iterator[Grant]:
             yield Grant.from_json(value)
         except TunesmithError:
             continue
+
+
+def denied(error: TunesmithError) -> Deny:
+    """An error as the reason of a no, in one line."""
+    what = error.what if error.given is None else f"{error.what}: {error.given}"
+    wanted = "" if error.expected is None else f"; expected {error.expected}"
+    return Deny(reason=" ".join(f"{what}{wanted}".split()), fix=error.fix)

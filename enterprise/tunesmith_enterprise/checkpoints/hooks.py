@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from tunesmith.errors import DeniedError, TunesmithError
+from tunesmith.errors import DeniedError
 from tunesmith.plugin import Action, Allow, Deny
 
 __all__ = ["CODE", "STRATEGIES", "authorize", "refuse_without_grant"]
 
 CODE: Final = "async-checkpoints"
-FEATURE: Final = "optimizations"
 STRATEGIES: Final = ("overlapped", "enterprise/overlapped")
 
 _allowed = False
@@ -28,21 +27,11 @@ def authorize(action: Action) -> Allow | Deny | None:
     _allowed = False
     if (recipe.get("train") or {}).get("strategy") not in STRATEGIES:
         return None
-    from tunesmith_enterprise.optimizations.dates import allowed
-    from tunesmith_enterprise.recorded import grants_of, recorded
+    from tunesmith_enterprise.optimizations.asking import ask
 
-    earlier = recorded(action)
-    if any(grant.covers(FEATURE, {}) for grant in grants_of(earlier)):
-        _allowed = True
-        return Allow(record={"grants": earlier})
-    try:
-        grant = allowed(CODE)
-    except TunesmithError as error:
-        what = error.what if error.given is None else f"{error.what}: {error.given}"
-        wanted = "" if error.expected is None else f"; expected {error.expected}"
-        return Deny(reason=" ".join(f"{what}{wanted}".split()), fix=error.fix)
-    _allowed = True
-    return None if grant is None else Allow(record={"grants": [*earlier, grant.to_json()]})
+    answer = ask(action, CODE)
+    _allowed = not isinstance(answer, Deny)
+    return answer
 
 
 def refuse_without_grant() -> None:

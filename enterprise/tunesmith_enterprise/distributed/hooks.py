@@ -34,7 +34,7 @@ def authorize(action: Action) -> Allow | Deny | None:
         return None
     from tunesmith.errors import TunesmithError
     from tunesmith_enterprise import require
-    from tunesmith_enterprise.recorded import grants_of, recorded
+    from tunesmith_enterprise.recorded import denied, grants_of, recorded
 
     if not group.is_main:
         return Deny(reason="only the main process of a job trains", fix="start the processes with `tunesmith launch`")
@@ -47,9 +47,7 @@ def authorize(action: Action) -> Allow | Deny | None:
         group.grant = require(FEATURE, license=None, **group.quantities)
     except TunesmithError as error:
         group.refused = error.exit_code
-        what = error.what if error.given is None else f"{error.what}: {error.given}"
-        wanted = "" if error.expected is None else f"; expected {error.expected}"
-        return Deny(reason=" ".join(f"{what}{wanted}".split()), fix=error.fix)
+        return denied(error)
     return Allow(record={"grants": [*earlier, group.grant.to_json()]})
 
 

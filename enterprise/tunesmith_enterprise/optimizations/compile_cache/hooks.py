@@ -36,23 +36,21 @@ def authorize(action: Action) -> Allow | Deny | None:
             return None
         from tunesmith_enterprise.optimizations.compile_cache.settings import wanted_cache
         from tunesmith_enterprise.optimizations.compile_cache.sharing import Sharing
-        from tunesmith_enterprise.optimizations.dates import allowed
-        from tunesmith_enterprise.recorded import grants_of, recorded
 
         wanted = wanted_cache()
         if action.name == "open" and _sharing is not None and _sharing.wanted == wanted:
             return None
-        sharing, earlier = Sharing(wanted), recorded(action)
-        if any(grant.covers("optimizations", {}) for grant in grants_of(earlier)):
-            _sharing = sharing
-            return Allow(record={"grants": earlier})
-        grant = allowed(CODE)
+        sharing = Sharing(wanted)
     except TunesmithError as error:
-        what = error.what if error.given is None else f"{error.what}: {error.given}"
-        expected = "" if error.expected is None else f"; expected {error.expected}"
-        return Deny(reason=" ".join(f"{what}{expected}".split()), fix=error.fix)
-    _sharing = sharing
-    return None if grant is None else Allow(record={"grants": [*earlier, grant.to_json()]})
+        from tunesmith_enterprise.recorded import denied
+
+        return denied(error)
+    from tunesmith_enterprise.optimizations.asking import ask
+
+    answer = ask(action, CODE)
+    if not isinstance(answer, Deny):
+        _sharing = sharing
+    return answer
 
 
 def machine_code(event: MachineCode) -> None:

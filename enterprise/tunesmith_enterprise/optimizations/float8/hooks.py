@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tunesmith.errors import DeniedError, TunesmithError
+from tunesmith.errors import DeniedError
 from tunesmith.plugin import Action, Allow, Deny
 
 __all__ = ["CODE", "STRATEGY", "authorize", "is_asked", "refuse_without_grant"]
 
 CODE: Final = "float8-training"
-FEATURE: Final = "optimizations"
 STRATEGY: Final = "float8"
 """The one that always trains so; those of ``_TAKING`` do where ``plugins.enterprise.float8`` says it."""
 _TAKING: Final = (STRATEGY, "overlapped", "ddp", "fsdp", "hsdp")
@@ -42,21 +41,11 @@ def authorize(action: Action) -> Allow | Deny | None:
             f"it is for {', '.join(_TAKING)}",
             fix=[f"--set train.strategy={STRATEGY}", "or leave plugins.enterprise.float8 out"],
         )
-    from tunesmith_enterprise.optimizations.dates import allowed
-    from tunesmith_enterprise.recorded import grants_of, recorded
+    from tunesmith_enterprise.optimizations.asking import ask
 
-    earlier = recorded(action)
-    if any(grant.covers(FEATURE, {}) for grant in grants_of(earlier)):
-        _allowed = True
-        return Allow(record={"grants": earlier})
-    try:
-        grant = allowed(CODE)
-    except TunesmithError as error:
-        what = error.what if error.given is None else f"{error.what}: {error.given}"
-        wanted = "" if error.expected is None else f"; expected {error.expected}"
-        return Deny(reason=" ".join(f"{what}{wanted}".split()), fix=error.fix)
-    _allowed = True
-    return None if grant is None else Allow(record={"grants": [*earlier, grant.to_json()]})
+    answer = ask(action, CODE)
+    _allowed = not isinstance(answer, Deny)
+    return answer
 
 
 def refuse_without_grant(*, is_main: bool = True) -> None:
