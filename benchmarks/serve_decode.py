@@ -68,8 +68,8 @@ SHAPES: dict[str, tuple[str, dict[str, int]]] = {
 }
 
 
-def make_model(shape: str, folder: Path) -> Path:
-    """A model folder with random weights and a tokenizer of bytes."""
+def make_model(shape: str, folder: Path, dtype: str = "float32") -> Path:
+    """A model folder with random weights, in this dtype of PyTorch, and a tokenizer of bytes."""
     import torch
     import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -85,7 +85,7 @@ def make_model(shape: str, folder: Path) -> Path:
         **sizes, tie_word_embeddings=True, max_position_embeddings=2048, bos_token_id=None, eos_token_id=None
     )
     torch.manual_seed(0)
-    getattr(transformers, f"{family}ForCausalLM")(config).save_pretrained(folder)
+    getattr(transformers, f"{family}ForCausalLM")(config).to(getattr(torch, dtype)).save_pretrained(folder)
     return folder
 
 

@@ -161,7 +161,7 @@ def tunesmith_accelerations() -> Iterable[AccelerationSpec]:
     )
     yield AccelerationSpec(
         name="compiled-decode",
-        summary="Several steps of one answer in one call of machine code",
+        summary="Weights of bf16 in 12 bits, and several steps of one answer in one call of machine code",
         target="tunesmith_enterprise.optimizations.chaining.acceleration:CompiledDecode",
     )
     yield AccelerationSpec(

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tunesmith.engine.acceleration import Acceleration, Beginning, Guesser, Opening, Prefixes, Underway
 from tunesmith.engine.decoder import passes_trial, trial_logits
@@ -16,10 +16,13 @@ from tunesmith.errors import ModelError, PluginError
 
 if TYPE_CHECKING:
     from tunesmith.engine.keys_values import KeysValues
+    from tunesmith.engine.packing import Packing
     from tunesmith.engine.steps import StepDecoder
     from tunesmith.registry import Registry
 
-__all__ = ["Joined", "accelerate", "find_accelerations", "loaded", "refuse"]
+__all__ = ["Joined", "accelerate", "find_accelerations", "loaded", "packing_of", "refuse"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -106,17 +109,30 @@ def _tried(part: Acceleration, opening: Opening) -> StepDecoder:
 
 
 def _join(parts: Sequence[Acceleration], opening: Opening) -> Joined:
-    guessers = [one for one in (part.guesser(opening) for part in parts) if one is not None]
-    keepers = [one for one in (part.prefixes(opening) for part in parts) if one is not None]
-    for what, found in (("guess tokens", guessers), ("keep beginnings of prompts", keepers)):
-        if len(found) > 1:
-            raise ModelError(
-                f"two accelerations of {opening.name} {what}",
-                given=" and ".join(type(one).__name__ for one in found),
-                expected="one at most",
-                fix="ask for one of them",
-            )
-    return Joined(parts, guessers[0] if guessers else None, keepers[0] if keepers else None)
+    guesser = _only((part.guesser(opening) for part in parts), "guess tokens", opening.name)
+    keeper = _only((part.prefixes(opening) for part in parts), "keep beginnings of prompts", opening.name)
+    return Joined(parts, guesser, keeper)
+
+
+def packing_of(parts: Sequence[Acceleration], name: str) -> Packing | None:
+    """How weights are held; ``None``: as they are.
+
+    Raises:
+        ModelError: two accelerations have a way of their own.
+    """
+    return _only((part.packing() for part in parts), "hold its weights in a form of their own", name)
+
+
+def _only(given: Iterable[T | None], what: str, name: str) -> T | None:
+    found = [one for one in given if one is not None]
+    if len(found) > 1:
+        raise ModelError(
+            f"two accelerations of {name} {what}",
+            given=" and ".join(type(one).__name__ for one in found),
+            expected="one at most",
+            fix="ask for one of them",
+        )
+    return found[0] if found else None
 
 
 class Joined:

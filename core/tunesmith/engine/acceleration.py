@@ -3,8 +3,9 @@
 """Faster ways to the same answers, which plugins add to the native engine for Llama-like models.
 
 An acceleration is asked for by name when an engine is opened (``open_engine(…, accelerate=("PLUGIN/NAME",))``,
-``tunesmith serve MODEL --accelerate PLUGIN/NAME``), and hands over what it has then, once. It may do three things: put
-another decoder in the place of the engine's own, guess tokens that the engine verifies, keep what was read of prompts.
+``tunesmith serve MODEL --accelerate PLUGIN/NAME``), and hands over what it has then, once. It may do four things: hold
+weights in another form, put another decoder in the place of the engine's own, guess tokens that the engine verifies,
+keep what was read of prompts.
 
 What an answer is made of stays the engine's: it chooses every token, by its own sampler, from the model's logits. A
 guess saves the time of a step where it is what the engine chooses anyway, and is forgotten where it is not.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tunesmith.engine.decoder import Decoder
     from tunesmith.engine.keys_values import KeysValues
     from tunesmith.engine.low_rank import Adapter
+    from tunesmith.engine.packing import Packing
     from tunesmith.engine.steps import StepDecoder
 
 __all__ = ["Acceleration", "Beginning", "Guesser", "Opening", "Prefixes", "Underway"]
@@ -155,6 +157,10 @@ class Acceleration:
             capacity: tokens of prompt and answer together.
         """
         return 0
+
+    def packing(self) -> Packing | None:
+        """How compiled steps hold weights; ``None``: as they are. Asked for before the engine holds any."""
+        return None
 
     def decoder(self, opening: Opening) -> StepDecoder:
         """What computes steps. Its logits are tried against the model's before it is used."""

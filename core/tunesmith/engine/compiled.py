@@ -34,6 +34,7 @@ from tunesmith.engine.jit.quantized import ALIGNED, blocks
 from tunesmith.engine.jit.team import Team, close, control
 from tunesmith.engine.keys_values import KeysValues
 from tunesmith.engine.low_rank import Adapter
+from tunesmith.engine.packing import Packing
 from tunesmith.engine.steps import Part
 from tunesmith.machine.precision import WORTH_IT, bf16_speedup
 
@@ -55,18 +56,22 @@ class CompiledDecoder:
         decoder: on a processor, in fp32 or bf16. Its weights are shared where they are stored as they are.
         stored: what linear layers are stored in: the decoder's own dtype, or ``fp16`` or ``int8`` of one in fp32.
         threads: that compute. Default: as many as PyTorch uses.
+        packing: of those linear layers that it takes, in any way of storing them but int8.
 
     Raises:
         OverflowError: a weight is too large for fp16.
     """
 
-    def __init__(self, decoder: Decoder, stored: Stored, *, threads: int | None = None) -> None:
+    def __init__(
+        self, decoder: Decoder, stored: Stored, *, threads: int | None = None, packing: Packing | None = None
+    ) -> None:
         self.shape: Shape = decoder.shape
         self.weights: str = stored
         self.sizes: Mapping[str, tuple[int, tuple[int, ...]]] = decoder.sizes
         self.dtype = torch.float32 if stored == "fp32" else torch.float16
         self.arithmetic, self.device = torch.float32, torch.device("cpu")
         self.nbytes = 0
+        self._packing = None if stored == "int8" else packing
         self._decoder = decoder if stored == "bf16" and bf16_speedup() >= WORTH_IT else None
         self._held: list[torch.Tensor] = []  # what compiled code knows by address
         self._embedding = decoder.embedding.contiguous()
@@ -78,10 +83,10 @@ class CompiledDecoder:
             for name in ("norm", "heads_norm", "mlp_norm"):
                 at[jit.FIELDS[name]] = self._hold(getattr(layer, name))
             for name in _LAYERS:
-                at[jit.FIELDS[name] : jit.FIELDS[name] + 3] = self._store(getattr(layer, name))
+                self._store(getattr(layer, name), at[jit.FIELDS[name] :])
         last = self._layers[-1]
         last[jit.FIELDS["norm"]] = self._hold(decoder.norm)
-        last[jit.FIELDS["qkv"] : jit.FIELDS["qkv"] + 3] = self._store(decoder.output)
+        self._store(decoder.output, last[jit.FIELDS["qkv"] :])
         self._cos, self._sin = (table[:, 0].float().contiguous().numpy() for table in (decoder.cos, decoder.sin))
         self._epsilon = np.float32(decoder.epsilon)
         self._threads = threads or torch.get_num_threads()
@@ -93,9 +98,11 @@ class CompiledDecoder:
         self._tokens = self._wanted = 0
 
     @classmethod
-    def of(cls, decoder: Decoder, stored: Stored, *, threads: int | None = None) -> CompiledDecoder | None:
+    def of(
+        cls, decoder: Decoder, stored: Stored, *, threads: int | None = None, packing: Packing | None = None
+    ) -> CompiledDecoder | None:
         """As the class; ``None`` where it cannot be compiled, or a trial says that something else is computed here."""
-        compiled = cls(decoder, stored, threads=threads)
+        compiled = cls(decoder, stored, threads=threads, packing=packing)
         try:
             if passes_trial(compiled, trial_logits(decoder)):
                 return compiled
@@ -166,8 +173,8 @@ class CompiledDecoder:
         self._held.append(tensor.detach().float().contiguous())
         return self._held[-1].data_ptr()
 
-    def _store(self, linear: nn.Linear) -> tuple[int, int, int]:
-        """Addresses of weights, scales and bias."""
+    def _store(self, linear: nn.Linear, at: NDArray[np.int64]) -> None:
+        """Hold a linear layer, and write where into its columns (:data:`~tunesmith.engine.jit.step.FIELDS`)."""
         weight, scale = linear.weight.detach(), None
         if self.weights == "int8":
             scale = weight.float().abs().amax(dim=1).clamp(min=1e-12) / 127
@@ -178,9 +185,12 @@ class CompiledDecoder:
             if float(weight.abs().max()) > largest:
                 raise OverflowError(f"a weight is larger than {largest:g}, which is the most that fp16 holds")
             weight = weight.half()
-        self._held.append(weight.contiguous())
-        self.nbytes += weight.nbytes
-        return self._held[-1].data_ptr(), self._hold(scale), self._hold(linear.bias)
+        packed = None if self._packing is None else self._packing.pack(weight)
+        held = weight.contiguous() if packed is None else packed.data
+        self._held.append(held)
+        self.nbytes += held.nbytes
+        form = (weight[0].nbytes, 0, 0) if packed is None else (packed.row_bytes, packed.unpack, packed.multiply)
+        at[:6] = held.data_ptr(), self._hold(scale), self._hold(linear.bias), *form
 
     # ---- memory for steps ------------------------------------------------------------------------
 
@@ -234,7 +244,7 @@ class CompiledDecoder:
             low_rank=self._low_rank,
         )
 
-        longest, threads = max(width, gated), self._threads
+        longest, threads = max(width, gated, shape.heads * shape.width), self._threads
         rows, together = max(tokens, self._wanted), max(_QUERIES, shape.heads // shape.kv_heads)
         quantized = rows if self.weights == "int8" else 0
 
@@ -252,6 +262,7 @@ class CompiledDecoder:
             read=floats(threads, rows * longest),
             numbers=np.zeros((threads, quantized * (longest + -longest % ALIGNED)), np.int16),
             scales=floats(threads, quantized, blocks(longest)),
+            bits=np.zeros((threads, jit.BLOCK * longest if self._packing is not None else 0), np.uint16),
             low=floats(threads, tokens, max(1, self._ranks)),
             queries=floats(threads, together, shape.width),
             scores=floats(threads, together, memory.capacity),

@@ -16,7 +16,7 @@ import torch
 
 from tunesmith._plugins import authorize, telling_of_machine_code
 from tunesmith.engine.accelerated import accelerate as accelerated
-from tunesmith.engine.accelerated import find_accelerations, loaded, refuse
+from tunesmith.engine.accelerated import find_accelerations, loaded, packing_of, refuse
 from tunesmith.engine.acceleration import Acceleration, Opening
 from tunesmith.engine.decoder import Decoder, dtype_name
 from tunesmith.engine.generating import GeneratingEngine
@@ -37,7 +37,8 @@ from tunesmith.plugin import Action
 from tunesmith.registry import get_registry
 
 if TYPE_CHECKING:
-    from tunesmith.engine.compiled import Stored
+    from tunesmith.engine.compiled import CompiledDecoder, Stored
+    from tunesmith.engine.packing import Packing
     from tunesmith.registry import Registry
 
 __all__ = ["Weights", "load_decoder", "open_engine"]
@@ -141,7 +142,7 @@ def open_engine(
         _refuse(weights, name, "its layers are not those of a Llama-like decoder")
         refuse(name, accelerate, "its layers are not those of a Llama-like decoder")
         return SequentialEngine(model.module, rendering, name=name, task=model.task, limits=limits)
-    held = _held(decoder, weights, name)
+    held = _held(decoder, weights, name, packing=packing_of(parts, name))
     with loaded(parts, held):
         limits = _fitting(held, limits, name, parts)
     opening = Opening(
@@ -195,7 +196,7 @@ def load_decoder(
             fix="name another model",
         )
     language: Any = model.definition
-    return _held(decoder, weights, name, threads), language.tokenizer
+    return _held(decoder, weights, name, threads=threads), language.tokenizer
 
 
 def _other_engine(text: str, registry: Registry) -> tuple[Callable[..., Engine], str] | None:
@@ -226,24 +227,25 @@ def _takes(make: Callable[..., Engine], scheduler: Scheduler | None, engine: str
     return {"scheduler": scheduler}
 
 
-def _held(decoder: Decoder, weights: Weights, name: str, threads: int | None = None) -> StepDecoder:
+def _held(
+    decoder: Decoder, weights: Weights, name: str, *, threads: int | None = None, packing: Packing | None = None
+) -> StepDecoder:
     """What computes: on a processor compiled code, with linear layers in fewer bits where that is asked for."""
     if decoder.device.type != "cpu":
         _refuse(weights, name, "it is on a GPU")
         return decoder
-    from tunesmith.engine.compiled import CompiledDecoder  # and with it Numba, which other models need not wait for
-    from tunesmith.engine.jit.native import code_folder
+    from tunesmith.engine.jit.native import code_folder  # and with it Numba, which other models need not wait for
 
     own: Any = dtype_name(decoder.dtype)
     stored: Stored = ("fp16" if own == "fp32" else own) if weights == "auto" else weights
     begin = time.monotonic()
     with telling_of_machine_code("numba", code_folder()):
         try:
-            compiled = CompiledDecoder.of(decoder, stored, threads=threads)
+            compiled = _compiled(decoder, stored, name, threads, packing)
         except OverflowError as error:
             if weights != "auto":
                 _refuse(weights, name, str(error))
-            compiled = CompiledDecoder.of(decoder, own, threads=threads)
+            compiled = _compiled(decoder, own, name, threads, packing)
         if compiled is not None:
             compile_choosing(decoder.shape.vocabulary)
     if compiled is not None:
@@ -252,6 +254,19 @@ def _held(decoder: Decoder, weights: Weights, name: str, threads: int | None = N
     _refuse(weights, name, "what was compiled for this processor does not compute what the model computes")
     _log.warning("%s: compiled code does not compute what the model computes here; PyTorch does it, slower", name)
     return decoder
+
+
+def _compiled(
+    decoder: Decoder, stored: Stored, name: str, threads: int | None, packing: Packing | None
+) -> CompiledDecoder | None:
+    """Compiled steps, with weights in a form of their own if what they compute then is what the model computes."""
+    from tunesmith.engine.compiled import CompiledDecoder
+
+    made = CompiledDecoder.of(decoder, stored, threads=threads, packing=packing)
+    if made is None and packing is not None:
+        _log.warning("%s: its weights stay as they are: %s did not keep them", name, type(packing).__name__)
+        made = CompiledDecoder.of(decoder, stored, threads=threads)
+    return made
 
 
 def _refuse(weights: Weights, name: str, reason: str) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from llvmlite import ir
 from numba import __version__ as numba_version
-from numba import carray, config, njit, types
+from numba import carray, cfunc, config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
@@ -27,18 +28,21 @@ __all__ = [
     *(
         "CACHE_LINE",
         "atomic_add",
+        "c_function",
         "code_folder",
         "compiled",
         "entry",
         "give_way",
         "load",
         "matrix",
+        "multiply_one",
         "prefetch",
         "put",
         "rows",
         "store",
     ),
     "to_float",
+    "unpack",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,28 +72,48 @@ def entry(function: F) -> F:
     """A function that Python calls, compiled when it is first called, and kept for the processes that come after.
 
     It runs without Python's lock. What is kept lies in the cache's folder ``compiled`` (:mod:`tunesmith.data.cache`),
-    or in ``NUMBA_CACHE_DIR``, under a digest of this package's sources: Numba itself looks at one file only.
+    or in ``NUMBA_CACHE_DIR``, under a digest of this package's sources and those beside the function: Numba itself
+    looks at one file only.
     """
     dispatcher = njit(**_OPTIONS)(function)
-    folder = code_folder()
-    if folder is not None:
-        given, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # it is read while caching is enabled, and not again
-        try:
+    with _code_kept_for(function) as kept:
+        if kept:
             dispatcher.enable_caching()
-        finally:
-            config.CACHE_DIR = given
     return dispatcher  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=1)
-def code_folder() -> Path | None:
-    """Where machine code is kept; ``None``: nowhere. Its name is a digest of what the code is made from."""
+def c_function(function: Callable[..., None], arguments: int) -> Any:
+    """A function of so many int64 that C calls, compiled now and kept likewise. Its ``address`` holds as long as it."""
+    with _code_kept_for(function) as kept:
+        decorate = cfunc(types.void(*[types.int64] * arguments), cache=kept, error_model="numpy")
+        return decorate(function)
+
+
+@contextmanager
+def _code_kept_for(function: Callable[..., Any]) -> Iterator[bool]:
+    """Where Numba, which looks for the folder while caching is enabled, keeps code; whether it is kept at all."""
+    folder = code_folder(Path(function.__code__.co_filename).parent)
+    given, config.CACHE_DIR = config.CACHE_DIR, "" if folder is None else str(folder)
+    try:
+        yield folder is not None
+    finally:
+        config.CACHE_DIR = given
+
+
+@lru_cache
+def code_folder(beside: Path = Path(__file__).parent) -> Path | None:
+    """Where machine code is kept; ``None``: nowhere. Its name is a digest of what the code is made from.
+
+    Args:
+        beside: folder of the sources. Default: this package's own, of which all others' code has parts.
+    """
     given = Path(config.CACHE_DIR) if config.CACHE_DIR else cache_folder("compiled")
     if given is None:
         return None
     digest = hashlib.sha256(f"{numba_version} {sys.version}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for sources in dict.fromkeys((Path(__file__).parent, beside)):
+        for source in sorted(sources.glob("*.py")):
+            digest.update(source.read_bytes())
     folder = given / digest.hexdigest()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -159,6 +183,25 @@ def prefetch(address: int, size: int) -> None:
     """Ask for so many bytes that will be read soon; nothing waits for them, and an address may be none."""
     for place in range(address, address + size, CACHE_LINE):
         _prefetch(place)
+
+
+def _call(context, builder, signature, arguments):
+    function, *given = arguments
+    kind = ir.FunctionType(ir.VoidType(), [_WORD] * len(given))
+    builder.call(builder.inttoptr(function, kind.as_pointer()), given)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def unpack(context, function, packed, target, ahead):
+    """Call the function ``unpack`` of a :class:`tunesmith.engine.packing.Packed`, which lies at an address."""
+    return types.void(*[types.int64] * 4), _call
+
+
+@intrinsic
+def multiply_one(context, function, packed, x, made, ahead):
+    """Likewise its function ``multiply``."""
+    return types.void(*[types.int64] * 5), _call
 
 
 if sys.platform == "win32":  # whose name for it Numba's linker is not known to find

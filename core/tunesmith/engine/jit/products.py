@@ -11,17 +11,20 @@ Shapes: M rows, K inputs, N outputs.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tunesmith.engine.jit.native import CACHE_LINE, compiled, matrix, prefetch, to_float
+from tunesmith.engine.jit.native import CACHE_LINE, compiled, matrix, multiply_one, prefetch, to_float, unpack
 
-__all__ = ["STORED", "multiply", "multiply_stored", "share_of"]
+__all__ = ["STORED", "TOGETHER", "PackedWeights", "multiply", "multiply_packed", "multiply_stored", "share_of"]
 
 STORED = {"fp32": 0, "bf16": 1, "fp16": 2, "int8": 3}
 """What weights are stored in -> its number. The bits of bf16 are held as uint16, those of fp16 as int16; the products
 of int8 are in :mod:`tunesmith.engine.jit.quantized`."""
+
+TOGETHER = 8
+"""Outputs whose weights are unpacked together (:mod:`tunesmith.engine.packing`)."""
 
 _FP32, _BF16 = STORED["fp32"], STORED["bf16"]
 
@@ -38,6 +41,49 @@ def multiply_stored(x: Any, address: int, stored: int, first: int, last: int, ah
         multiply(x, matrix(address, outputs, inputs, np.int16), first, last, ahead, made)
 
 
+class PackedWeights(NamedTuple):
+    """A matrix as a :class:`tunesmith.engine.packing.Packed` has it.
+
+    Attributes:
+        address: of its data.
+        row_bytes: that an output's weights take.
+        unpack: address of its function.
+        multiply: likewise; 0: none.
+    """
+
+    address: int
+    row_bytes: int
+    unpack: int
+    multiply: int
+
+
+@compiled
+def multiply_packed(x: Any, weights: Any, first: int, last: int, ahead: int, bits: Any, made: Any) -> None:
+    """:func:`multiply` with weights in a form of their own.
+
+    Args:
+        x: as of :func:`multiply`; so are the others that are not named here.
+        weights: a ``PackedWeights``.
+        first: output, a multiple of ``TOGETHER``.
+        bits: uint16, where they are unpacked to: room for (last - first, K), rounded up to a multiple of ``TOGETHER``.
+    """
+    count, inputs = x.shape
+    if weights.multiply and count < 4:  # above, each weight is unpacked once for four rows
+        for output in range(first, last // TOGETHER * TOGETHER, TOGETHER):
+            packed = weights.address + output * weights.row_bytes
+            for row in range(count):
+                multiply_one(weights.multiply, packed, x[row].ctypes.data, made[row, output:].ctypes.data, ahead)
+            ahead += TOGETHER * weights.row_bytes
+        first = last // TOGETHER * TOGETHER
+    for output in range(first, last, TOGETHER):
+        target = bits.ctypes.data + (output - first) * inputs * bits.itemsize
+        unpack(weights.unpack, weights.address + output * weights.row_bytes, target, ahead)
+        ahead += TOGETHER * weights.row_bytes
+    # The matrix as if all of it lay there: only these outputs are read.
+    unpacked = matrix(bits.ctypes.data - first * inputs * bits.itemsize, last, inputs, np.uint16)
+    _multiply(x, unpacked, first, last, 0, 0, made)
+
+
 @compiled
 def multiply(x: Any, weights: Any, first: int, last: int, ahead: int, made: Any) -> None:
     """Some outputs of ``x @ weights.T``.
@@ -51,8 +97,14 @@ def multiply(x: Any, weights: Any, first: int, last: int, ahead: int, made: Any)
         made: float32 (M, N), of which the columns from ``first`` to ``last`` are written.
     """
     count, inputs = x.shape
+    share = share_of((last - first) * inputs * weights.itemsize, count, (last - first) // 8 * 8)
+    _multiply(x, weights, first, last, ahead, share, made)
+
+
+@compiled
+def _multiply(x: Any, weights: Any, first: int, last: int, ahead: int, share: int, made: Any) -> None:
+    count = x.shape[0]
     even = first + (last - first) // 8 * 8
-    share = share_of((last - first) * inputs * weights.itemsize, count, even - first)
     fours = count // 4 * 4
     for row in range(0, fours, 4):
         for output in range(first, even, 2):

@@ -18,32 +18,40 @@ import numpy as np
 from tunesmith.engine.jit.attention import attend, exp, mix, normalize, turn
 from tunesmith.engine.jit.low_rank import add_low_rank, lower
 from tunesmith.engine.jit.native import compiled, entry, matrix, put, rows, to_float
-from tunesmith.engine.jit.products import STORED, multiply_stored
+from tunesmith.engine.jit.products import STORED, PackedWeights, multiply_packed, multiply_stored
 from tunesmith.engine.jit.quantized import ALIGNED, Activations, Weights, multiply_quantized, quantize
 from tunesmith.engine.jit.team import claim, close_step, done, enter, leave, open_step, opened, wait_for
 
-__all__ = ["FIELDS", "Model", "Plan", "Space", "compute", "embed", "phases"]
+__all__ = ["BLOCK", "FIELDS", "Model", "Plan", "Space", "compute", "embed", "phases"]
 
 FIELDS = {
     name: place
     for place, name in enumerate(
         (
             *("norm", "heads_norm", "mlp_norm", "keys", "values"),
-            *(f"{part}{what}" for part in ("qkv", "out", "gate_up", "down") for what in ("", "_scale", "_bias")),
+            *(
+                f"{part}{what}"
+                for part in ("qkv", "out", "gate_up", "down")
+                for what in ("", "_scale", "_bias", "_row_bytes", "_unpack", "_multiply")
+            ),
         )
     )
 }
-"""Of a layer -> its column among the addresses; where there is no such thing the address is 0."""
+"""Of a layer -> its column among the addresses; where there is no such thing the address is 0. Of a linear layer:
+weights, scales of int8, bias, the bytes that an output's weights take, and where they have a form of their own its two
+functions (:mod:`tunesmith.engine.packing`)."""
 
 PHASES_OF_A_LAYER = 5
-_BLOCK = 32  # outputs of a piece, at least
+BLOCK = 32
+"""Outputs of a piece, at least."""
 _SHARE = 8  # pieces of a phase for each thread, where rows are few: each piece costs two atomic operations
 _FEW = 16  # rows up to which that holds; with more, the weights of a piece should stay in a core's own cache
 _NORM, _HEADS_NORM, _MLP_NORM = FIELDS["norm"], FIELDS["heads_norm"], FIELDS["mlp_norm"]
 _KEYS, _VALUES = FIELDS["keys"], FIELDS["values"]
 _QKV, _OUT, _GATE_UP, _DOWN = FIELDS["qkv"], FIELDS["out"], FIELDS["gate_up"], FIELDS["down"]
+_SCALE, _BIAS, _ROW_BYTES, _UNPACK, _MULTIPLY, _NEXT = range(1, 7)  # behind a linear layer's weights
 _AS_IT_IS, _NORMED, _GATED = 0, 1, 2
-_FP32, _INT8 = STORED["fp32"], STORED["int8"]
+_INT8 = STORED["int8"]
 
 
 class Model(NamedTuple):
@@ -110,6 +118,7 @@ class Space(NamedTuple):
         numbers: int16, of the same size but for rows filled up to a multiple of ``ALIGNED``; empty where no weights are
             in 8 bits.
         scales: (T, N, S), S blocks of a row (:mod:`tunesmith.engine.jit.quantized`); likewise.
+        bits: uint16 (T, ``BLOCK`` · max(W, H D, I)), weights that were unpacked; empty where none are packed.
         low: (T, N, ...).
         queries: (T, A, D), A queries that are looked at together: whole tokens.
         scores: (T, A, C).
@@ -124,6 +133,7 @@ class Space(NamedTuple):
     read: Any
     numbers: Any
     scales: Any
+    bits: Any
     low: Any
     queries: Any
     scores: Any
@@ -230,14 +240,14 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
     quantized = model.stored == _INT8
     width = (inputs + ALIGNED - 1) // ALIGNED * ALIGNED if quantized else 0
     whole = Activations(space.numbers[thread, : count * width].reshape(count, width), space.scales[thread], inputs)
-    weights, bias = at[linear], at[linear + 2]
-    whole_weights = Weights(weights, rows(at[linear + 1], outputs if quantized else 0))
-    following = 0 if is_output else model.layers[layer + 1, _QKV] if linear == _DOWN else at[linear + 3]
-    row_bytes = width if quantized else inputs * (4 if model.stored == _FP32 else 2)
+    weights, bias, row_bytes = at[linear], at[linear + _BIAS], at[linear + _ROW_BYTES]
+    packed = PackedWeights(weights, row_bytes, at[linear + _UNPACK], at[linear + _MULTIPLY])
+    whole_weights = Weights(weights, rows(at[linear + _SCALE], outputs if quantized else 0))
+    following = 0 if is_output else model.layers[layer + 1, _QKV] if linear == _DOWN else at[linear + _NEXT]
     adapted = plan.sizes[3] and not is_output
-    block, threads = _BLOCK, space.read.shape[0]
+    block, threads = BLOCK, space.read.shape[0]
     if count <= _FEW:
-        block = max(_BLOCK, (outputs // (_SHARE * threads) + 7) // 8 * 8)
+        block = max(BLOCK, (outputs // (_SHARE * threads) + 7) // 8 * 8)
     pieces = (outputs + block - 1) // block if count else 0
     ready = False
     piece = claim(words, phase)
@@ -257,13 +267,15 @@ def _project(words: int, phase: int, thread: int, model: Any, plan: Any, space: 
             ready = True
         first = piece * block
         last = min(first + block, outputs)
-        for start in range(first, last, _BLOCK):
-            end = min(start + _BLOCK, last)
+        for start in range(first, last, BLOCK):
+            end = min(start + BLOCK, last)
             ahead = weights + (end if end < last else (piece + threads) * block) * row_bytes
             if ahead >= weights + outputs * row_bytes:
-                ahead = following + thread * _BLOCK * row_bytes
+                ahead = following + thread * BLOCK * row_bytes
             if quantized:
                 multiply_quantized(whole, whole_weights, start, end, ahead, made)
+            elif packed.unpack:
+                multiply_packed(read, packed, start, end, ahead, space.bits[thread], made)
             else:
                 multiply_stored(read, weights, model.stored, start, end, ahead, made)
         if bias:

@@ -13,6 +13,7 @@ from tunesmith.engine.steps import ChainDecoder, StepDecoder
 from tunesmith.errors import ModelError
 from tunesmith_enterprise.optimizations.chaining.chained import Chained
 from tunesmith_enterprise.optimizations.dates import allowed
+from tunesmith_enterprise.optimizations.packing.packed import TwelveBits
 from tunesmith_enterprise.optimizations.speculation.pace import seconds_of_a_step
 
 __all__ = ["MOST", "CompiledDecode", "steps_of"]
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class CompiledDecode(Acceleration):
-    """Chains of steps, as many as fit into 20 ms.
+    """Weights in less memory, and chains of steps, as many as fit into 20 ms.
 
     Args:
         argument: none.
@@ -42,6 +43,11 @@ class CompiledDecode(Acceleration):
         super().__init__(argument)
         self.grant = allowed("compiled-decode")
         self._chained: Chained | None = None
+        self._packing = TwelveBits()
+
+    def packing(self) -> TwelveBits:
+        """As :meth:`tunesmith.engine.Acceleration.packing`."""
+        return self._packing
 
     def decoder(self, opening: Opening) -> StepDecoder:
         """As :meth:`tunesmith.engine.Acceleration.decoder`.
@@ -59,12 +65,14 @@ class CompiledDecode(Acceleration):
             )
         seconds = seconds_of_a_step(decoder, 1, turns=10)  # other work makes it longer, never shorter
         steps = steps_of(seconds)
+        if self._packing.before:
+            was, now = self._packing.before / 1e6, self._packing.behind / 1e6
+            _log.info("%s: weights of %.0f MB take %.0f MB", opening.name, was, now)
+        else:
+            _log.warning("%s: its weights are not those of bf16, so they take the memory that they took", opening.name)
         if steps < 2:
-            _log.warning(
-                "%s: a step takes %.0f ms, so a chain would keep others waiting; enterprise/compiled-decode leaves it",
-                opening.name,
-                seconds * 1e3,
-            )
+            level = logging.INFO if self._packing.before else logging.WARNING  # then nothing is gained
+            _log.log(level, "%s: a step takes %.0f ms; a chain would keep others waiting", opening.name, seconds * 1e3)
             return decoder
         end: int | None = getattr(opening.tokenizer, "eos_token_id", None)
         self._chained = Chained(decoder, steps, end, longest=_LONGEST)
