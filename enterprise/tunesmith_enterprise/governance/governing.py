@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""The governance of one process: the policy first, then the license, the count of use, and the audit log last.
+"""The governance of one process: the policy, before all else; then the license, the count of use, and the audit log.
 
 So what the policy refuses takes no seat of a license server, and what is in the log as begun has been refused by nobody
 here. What the policy refuses is in the log too, as refused.
@@ -32,20 +32,26 @@ class Governing:
         self._auditing = Auditing()
         self._metering: Metering | None = None
 
+    def judge(self, action: Action, asked: Asked) -> Deny | None:
+        """The policy's no, which is in the log; None: it has nothing against the action.
+
+        Args:
+            asked: what the settings ask for; a policy is among it.
+        """
+        from tunesmith_enterprise.governance.policy.gate import judged  # by those who have a policy
+
+        assert asked.policy is not None
+        no = judged(action, asked.policy)
+        if no is not None and asked.audit_log is not None:
+            self._auditing.refused(action, asked.audit_log, no.reason)
+        return no
+
     def authorize(self, action: Action, asked: Asked) -> Allow | Deny:
-        """Whether an action may begin.
+        """Whether an action may begin that the policy has nothing against.
 
         Args:
             asked: what the settings ask for; something.
         """
-        if asked.policy is not None:
-            from tunesmith_enterprise.governance.policy.gate import judged  # by those who have a policy
-
-            no = judged(action, asked.policy)
-            if no is not None:
-                if asked.audit_log is not None:
-                    self._auditing.refused(action, asked.audit_log, no.reason)
-                return no
         try:
             granted = self._granting.ask(action)
         except TunesmithError as error:

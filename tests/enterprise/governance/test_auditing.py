@@ -98,7 +98,9 @@ def test_a_misspelled_setting_is_not_taken_for_none(machine: Machine, key: str) 
     machine.settings(f'[plugins.enterprise]\n{key} = "/var/log/audit.jsonl"\n')
     answer = plugin.tunesmith_authorize(TRAIN)
     assert isinstance(answer, Deny)
-    assert answer.reason == f"[plugins.enterprise] of the settings has a key that nobody reads: {key}"
+    assert answer.reason == (
+        f"[plugins.enterprise] of the settings has a key that nobody reads: {key}; expected audit_log"
+    )
     machine.settings('[plugins.enterprise]\nlicense_server = "https://licenses.example"\ndomain = "a.example"\n')
     assert plugin.tunesmith_authorize(TRAIN) is None
 

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""A machine with a license, and engines over little models, with optimizations and without."""
+"""A machine with a license, and engines over little models; makes ``code_sharing.py`` findable."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from licensed import Machine, a_machine
 
 from tunesmith.engine import GenerateRequest, Sampling, open_engine
 from tunesmith.testing import tiny_llama
+
+sys.path.append(str(Path(__file__).parent))  # last, so that this conftest.py hides no other
+from code_sharing import wanted  # noqa: F401 -- the line above makes it findable
 
 
 @pytest.fixture

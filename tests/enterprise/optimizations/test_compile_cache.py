@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The Tunesmith authors
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
-"""The compile cache: what one machine compiled another takes, nobody without the key gives, and a license is asked."""
+"""The compile cache: what one machine compiled another takes, and nobody without the key gives."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import re
 import tarfile
 import threading
 from collections.abc import Callable
@@ -13,30 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from licensed import Machine
+from code_sharing import JOB, KEY, compiling, event, shared_file
 
-from tunesmith.plugin import Action, Allow, Deny, MachineCode
-from tunesmith_enterprise import plugin
-from tunesmith_enterprise.optimizations.compile_cache import archive, hooks, sharing
+from tunesmith_enterprise.optimizations.compile_cache import archive, sharing
 from tunesmith_enterprise.optimizations.compile_cache import machine as machines
-from tunesmith_enterprise.optimizations.compile_cache.archive import pack, unpack
+from tunesmith_enterprise.optimizations.compile_cache.archive import number_of, pack, unpack
 from tunesmith_enterprise.optimizations.compile_cache.machine import archive_name
 from tunesmith_enterprise.optimizations.compile_cache.settings import CacheWanted
 from tunesmith_enterprise.optimizations.compile_cache.sharing import Sharing
 
-KEY = b"k" * 32
 CODE = {"ab/kernel.so": b"\x7fELF code", "ab/kernel.cpp": b"int main", "fxgraph/one": b"graph"}
-JOB = "f" * 64
+TEAM = number_of(KEY)
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
-
-
-@pytest.fixture
-def wanted(tmp_path: Path) -> CacheWanted:
-    (tmp_path / "shared").mkdir(mode=0o770)
-    secret = tmp_path / "shared.key"
-    secret.write_bytes(KEY + b"\n")
-    secret.chmod(0o600)
-    return CacheWanted(tmp_path / "shared", secret, 5_000_000_000)
 
 
 @pytest.fixture
@@ -59,25 +49,8 @@ def on(tmp_path: Path, wanted: CacheWanted) -> Callable[..., dict[str, bytes]]:
     return process
 
 
-def event(folder: Path, *, ready: bool, kind: str = "numba") -> MachineCode:
-    return MachineCode(kind=kind, key=folder.name, folder=str(folder), ready=ready)
-
-
-def compiling(tell: Callable[[MachineCode], None], folder: Path) -> None:
-    """As a process does that compiles into a folder."""
-    folder.mkdir()
-    tell(event(folder, ready=False))
-    (folder / "a.so").write_bytes(b"code")
-    tell(event(folder, ready=True))
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def shared_file(wanted: CacheWanted) -> Path:
-    (found,) = wanted.folder.iterdir()
-    return found
 
 
 # ---- from one machine to another ---------------------------------------------------------------------------------
@@ -142,7 +115,7 @@ def test_the_least_used_goes_first_where_all_take_too_much(
     for number in range(3):
         key = str(number) * 64
         on("first", {"a.so": os.urandom(500)}, key=key)
-        names.append(archive_name("numba", key))
+        names.append(archive_name("numba", key, TEAM))
         os.utime(wanted.folder / names[-1], (number, number))
     on("second", {}, key="0" * 64, wanted=small)  # used: it is the newest now
     abandoned = wanted.folder / ".0123456789abcdef.partial"
@@ -150,18 +123,60 @@ def test_the_least_used_goes_first_where_all_take_too_much(
     os.utime(abandoned, (0, 0))
     on("first", {"a.so": os.urandom(500)}, key="3" * 64, wanted=small)
     left = {path.name for path in wanted.folder.iterdir()}
-    assert left == {names[0], archive_name("numba", "3" * 64)}
+    assert left == {names[0], archive_name("numba", "3" * 64, TEAM)}
 
 
 def test_code_of_another_machine_library_or_place_is_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [archive_name("numba", JOB), archive_name("torch", JOB), archive_name("numba", "0" * 64)]
+    names = [archive_name("numba", JOB, TEAM), archive_name("torch", JOB, TEAM), archive_name("numba", "0" * 64, TEAM)]
     for place, other in (("processor", lambda: "znver9 +avx9"), ("_version", lambda name: "9.0")):
         with monkeypatch.context() as patch:
             patch.setattr(machines, place, other)
-            names.append(archive_name("numba", JOB))
-    assert len(set(names)) == 5
-    assert archive_name("numba", JOB) == names[0]
+            names.append(archive_name("numba", JOB, TEAM))
+    names.append(archive_name("numba", JOB, number_of(b"x" * 32)))
+    assert len(set(names)) == 6
+    assert archive_name("numba", JOB, TEAM) == names[0]
     assert JOB not in names[0]
+
+
+# ---- teams with keys of their own in one folder ------------------------------------------------------------------
+
+
+def another_team(wanted: CacheWanted, tmp_path: Path, most_bytes: int = 5_000_000_000) -> CacheWanted:
+    """The same folder with another key."""
+    secret = tmp_path / "other.key"
+    secret.touch(mode=0o600)
+    secret.write_bytes(b"x" * 32)
+    return CacheWanted(wanted.folder, secret, most_bytes)
+
+
+def test_teams_with_other_keys_in_one_folder_do_not_take_each_others_place(
+    on: Any, wanted: CacheWanted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, theirs = another_team(wanted, tmp_path), {"ab/kernel.so": b"theirs"}
+    on("first", CODE)
+    assert on("a", theirs, wanted=other) == {}
+    assert on("second", CODE) == CODE
+    assert on("b", theirs, wanted=other) == theirs
+    assert len(list(wanted.folder.iterdir())) == 2
+    assert caplog.messages == []  # what the other team has put there is no damage to be told
+
+
+def test_the_name_tells_teams_apart_and_nothing_of_their_keys(on: Any, wanted: CacheWanted) -> None:
+    on("first", CODE)
+    kind, team, digest = shared_file(wanted).stem.split("-")
+    assert (kind, team, len(digest)) == ("numba", TEAM, 32)
+    assert re.fullmatch("[0-9a-f]{16}", TEAM)
+    assert TEAM not in (KEY.hex()[:16], hashlib.sha256(KEY).hexdigest()[:16], number_of(b"x" * 32))
+    assert KEY not in shared_file(wanted).read_bytes()
+
+
+def test_what_was_made_with_a_key_that_nobody_has_any_more_makes_room(
+    on: Any, wanted: CacheWanted, tmp_path: Path
+) -> None:
+    on("first", {"a.so": os.urandom(500)})
+    os.utime(shared_file(wanted), (0, 0))
+    on("second", {"a.so": os.urandom(500)}, wanted=another_team(wanted, tmp_path, 1_000))
+    assert shared_file(wanted).name == archive_name("numba", JOB, number_of(b"x" * 32))
 
 
 # ---- what nobody with the key has written ------------------------------------------------------------------------
@@ -220,7 +235,7 @@ def test_nothing_of_an_archive_is_unpacked_before_its_digest_is_right(
 def test_a_pipe_in_the_place_of_an_archive_keeps_nobody_waiting(
     on: Any, wanted: CacheWanted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    os.mkfifo(wanted.folder / archive_name("numba", JOB))
+    os.mkfifo(wanted.folder / archive_name("numba", JOB, TEAM))
     assert on("first", {}) == {}
     assert "it is no file of at most 1,000,000,000 bytes" in caplog.text
 
@@ -304,95 +319,3 @@ def test_a_link_that_is_changed_later_leads_nobody_elsewhere(wanted: CacheWanted
     compiling(one.machine_code, tmp_path / JOB)
     assert not list((tmp_path / "elsewhere").iterdir())
     assert shared_file(wanted).suffix == ".code"
-
-
-# ---- the gate ----------------------------------------------------------------------------------------------------
-
-OPEN = Action(name="open", subject="runs/chat")
-
-
-def training(wish: object = True, **details: Any) -> Action:
-    return Action(name="train", subject="run", details={"recipe": {"train": {"compile": wish}}} | details)
-
-
-@pytest.fixture
-def licensed(machine: Machine, wanted: CacheWanted, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A machine whose settings name the cache."""
-    monkeypatch.setattr(hooks, "_sharing", None)
-    table = f'folder = "{wanted.folder.as_posix()}", key_file = "{wanted.key_file.as_posix()}"'
-    machine.settings(f"[plugins.enterprise]\ncompile_cache = {{ {table} }}\n")
-    return machine
-
-
-def test_where_the_settings_name_no_cache_no_license_is_asked_and_nothing_is_shared(
-    licensed: Machine, wanted: CacheWanted, tmp_path: Path
-) -> None:
-    assert isinstance(plugin.tunesmith_authorize(OPEN), Allow)
-    licensed.settings("")
-    licensed.asked.clear()
-    assert plugin.tunesmith_authorize(OPEN) is None
-    assert plugin.tunesmith_authorize(training()) is None
-    assert licensed.asked == []
-    compiling(plugin.tunesmith_machine_code, tmp_path / JOB)
-    assert not list(wanted.folder.iterdir())
-
-
-def test_a_process_asks_once_for_the_models_it_opens_and_shares_from_then_on(
-    licensed: Machine, wanted: CacheWanted, tmp_path: Path
-) -> None:
-    assert isinstance(plugin.tunesmith_authorize(OPEN), Allow)
-    licensed.expire()  # what was begun goes on
-    assert plugin.tunesmith_authorize(OPEN) is None
-    assert licensed.asked == ["optimizations"]
-    compiling(plugin.tunesmith_machine_code, tmp_path / JOB)
-    assert unpack(shared_file(wanted).read_bytes(), shared_file(wanted).name, KEY) == {"a.so": b"code"}
-
-
-def test_a_job_that_does_not_compile_asks_for_nothing(licensed: Machine) -> None:
-    assert plugin.tunesmith_authorize(training(False)) is None
-    assert plugin.tunesmith_authorize(Action(name="train", subject="run", details={})) is None
-    assert licensed.asked == []
-
-
-@pytest.mark.parametrize("wish", [True, "auto"])
-def test_a_job_that_may_compile_asks_and_its_run_goes_on_without_a_license(licensed: Machine, wish: object) -> None:
-    allowed = plugin.tunesmith_authorize(training(wish))
-    assert isinstance(allowed, Allow)
-    assert [grant["feature"] for grant in allowed.record["grants"]] == ["optimizations"]
-    licensed.delete()
-    hooks._sharing = None
-    again = plugin.tunesmith_authorize(training(wish, allowed={"enterprise": allowed.record}))
-    assert again == allowed
-    assert hooks._sharing is not None
-
-
-@pytest.mark.parametrize("action", [OPEN, training()], ids=lambda one: one.name)
-def test_without_a_license_it_is_refused_with_the_words_of_the_license(licensed: Machine, action: Action) -> None:
-    licensed.delete()
-    denied = plugin.tunesmith_authorize(action)
-    assert isinstance(denied, Deny)
-    assert "the feature optimizations needs a license, and none was found" in denied.reason
-    assert hooks._sharing is None
-
-
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        ('"/srv/compiled"', "compile_cache of [plugins.enterprise] is no table: '/srv/compiled'"),
-        ('{ folder = "/srv", key_file = "/k", size = 5 }', "has a key that nobody reads: 'size'"),
-        ('{ folder = "compiled", key_file = "/k" }', "has no absolute path under folder: 'compiled'"),
-        ('{ folder = "/srv" }', "has no absolute path under key_file: None"),
-        ('{ folder = "/srv", key_file = "/k", gb = true }', "has a gb that is no size: True"),
-        (
-            '{ folder = "/there", key_file = "/k" }',
-            "the folder of compile_cache cannot be used: /there",
-        ),
-    ],
-)
-def test_settings_that_are_wrong_stop_what_would_compile(licensed: Machine, table: str, words: str) -> None:
-    licensed.settings(f"[plugins.enterprise]\ncompile_cache = {table}\n")
-    denied = plugin.tunesmith_authorize(OPEN)
-    assert isinstance(denied, Deny)
-    assert words in denied.reason
-    assert denied.fix
-    assert licensed.asked == []

@@ -4,22 +4,26 @@
 
 The signature and the times are checked by PyJWT, which is told the key, and with it the one algorithm that key has: so
 what a token says of its own algorithm chooses nothing. Each refusal says which check failed, and nothing of the token.
+
+A token that was found good is remembered until its term ends or the issuer's keys are fetched again, and no longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import jwt
 
 from tunesmith.serve import AccessError
+from tunesmith_enterprise.governance.access.good_tokens import GoodToken, GoodTokens, Person, digest_of, span_of
 from tunesmith_enterprise.governance.access.issuer import IssuerKeys
 from tunesmith_enterprise.governance.access.names import is_name
-from tunesmith_enterprise.governance.access.roles import Role, highest
+from tunesmith_enterprise.governance.access.roles import highest
 from tunesmith_enterprise.governance.access.settings import OidcSettings
 
-__all__ = ["Person", "Tokens"]
+__all__ = ["Tokens"]
 
 _LONGEST: Final = 8192
 """Letters of a token."""
@@ -29,30 +33,20 @@ _NAME: Final = 200
 """Letters of a caller's name."""
 
 
-class Person(NamedTuple):
-    """Who has a token.
-
-    Attributes:
-        name: ``oidc:`` and what the name claim says.
-        roles: those that the role claim gives.
-        tenant: "" where the settings name no claim for it.
-    """
-
-    name: str
-    role: Role
-    tenant: str
-
-
 class Tokens:
     """Knows whose token it is.
 
     Args:
+        settings: what claims mean. For good: with other settings there are other tokens, which remember nothing.
         keys: of the issuer.
+        clock: seconds since 1970, of the terms of tokens that are remembered.
     """
 
-    def __init__(self, settings: OidcSettings, keys: IssuerKeys) -> None:
+    def __init__(self, settings: OidcSettings, keys: IssuerKeys, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._keys = keys
+        self._clock = clock
+        self._good = GoodTokens()
 
     async def find(self, token: str) -> Person:
         """Whose token this is.
@@ -61,14 +55,22 @@ class Tokens:
             AccessError: 401, a check failed; 403, it is good, and whoever has it has no role or tenant here; 503, the
                 issuer's keys cannot be had.
         """
-        kid = self._kid(token)
-        key = await self._keys.key(kid)
-        return self._person(self._claims(token, key))
+        if len(token) > _LONGEST:
+            raise _refused("the token is too long", "token_form", f"at most {_LONGEST:,} letters")
+        digest = digest_of(token)
+        known = self._good.get(digest)
+        kid = known.kid if known is not None else self._kid(token)
+        key = await self._keys.key(kid)  # also of a token that is known: the issuer may have taken its key back
+        if known is not None and known.is_good(key, self._clock()):
+            return known.person
+        self._good.forget(digest)
+        claims = self._claims(token, key)
+        person = self._person(claims)
+        self._good.keep(digest, GoodToken(kid, key, *span_of(claims, self._settings.leeway), person))
+        return person
 
     def _kid(self, token: str) -> str | None:
         """The key that the head of a token names, if nothing else in its head speaks against it."""
-        if len(token) > _LONGEST:
-            raise _refused("the token is too long", "token_form", f"at most {_LONGEST:,} letters")
         try:
             head = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError):

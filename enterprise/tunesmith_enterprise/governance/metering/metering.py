@@ -63,7 +63,7 @@ class Metering:
             with self._lock:
                 self._forget_after_fork()
                 self._folder = folder
-                self._opened(datetime.now(timezone.utc)).add({})
+                self._opened(month_of(datetime.now(timezone.utc))).add({})
         except (OSError, sqlite3.Error) as error:
             why = getattr(error, "strerror", None) or str(error)
             return Deny(
@@ -112,8 +112,8 @@ class Metering:
             if self._folder is None:
                 return
             self._forget_after_fork()
-            now = datetime.now(timezone.utc)
-            waiting = self._waiting.setdefault(Key(f"{now:%Y-%m-%d}", tenant, caller, model), {})
+            day = datetime.now(timezone.utc).date().isoformat()
+            waiting = self._waiting.setdefault(Key(day, tenant, caller, model), {})
             for name, more in counts.items():
                 waiting[name] = waiting.get(name, 0) + more
             try:
@@ -131,17 +131,16 @@ class Metering:
     def _write(self) -> None:
         """What waits, month by month: one that has begun since does not take what belongs to the last."""
         for month in sorted({key.day[:7] for key in self._waiting}):
-            file = self._opened(datetime.fromisoformat(f"{month}-01"), patience=_PATIENCE)
+            file = self._opened(month, patience=_PATIENCE)
             part = {key: counts for key, counts in self._waiting.items() if key.day.startswith(month)}
             file.add(part)
             for key in part:
                 del self._waiting[key]
 
-    def _opened(self, at: datetime, patience: float = 5.0) -> Month:
+    def _opened(self, month: str, patience: float = 5.0) -> Month:
         """The file of a month; where it is not open yet, other processes are waited for so many seconds."""
         assert self._folder is not None
-        month = month_of(at)
-        if self._file is None or self._file.path != self._folder / f"{month}.sqlite":
+        if self._file is None or (self._file.month, self._file.folder) != (month, self._folder):
             if self._file is not None:
                 self._file.close()
                 self._file = None

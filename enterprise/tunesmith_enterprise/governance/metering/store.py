@@ -101,7 +101,7 @@ class Month:
     """
 
     def __init__(self, folder: Path, month: str, *, patience: float = 5.0) -> None:
-        self.month = month
+        self.month, self.folder = month, folder
         self.path = folder / f"{month}.sqlite"
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let everybody read it
         self._added = 0

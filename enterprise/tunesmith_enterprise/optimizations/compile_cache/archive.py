@@ -19,12 +19,19 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
-__all__ = ["MOST_BYTES", "pack", "unpack"]
+__all__ = ["MOST_BYTES", "number_of", "pack", "unpack"]
 
 _FORM: Final = b"tunesmith-code-1\n"
 _DIGEST: Final = 32
 MOST_BYTES: Final = 1_000_000_000
 """Of an archive's files together."""
+_NUMBER: Final = b"tunesmith-code number of a key"
+"""No archive's digest is over this: they are over what begins with its form."""
+
+
+def number_of(key: bytes) -> str:
+    """What a key is told apart by in the names of archives: 16 hexadecimal digits, of which nobody gets the key."""
+    return hmac.new(key, _NUMBER, "sha256").hexdigest()[:16]
 
 
 def pack(files: Mapping[str, bytes], name: str, key: bytes) -> bytes:

@@ -48,8 +48,9 @@ def authorize(action: Action) -> Allow | Deny | None:
     from tunesmith_enterprise.optimizations.asking import ask
 
     answer = ask(action, CODE)
-    if not isinstance(answer, Deny):
-        _sharing = sharing
+    if isinstance(answer, Deny):
+        return _with_its_cause(answer)
+    _sharing = sharing
     return answer
 
 
@@ -57,6 +58,15 @@ def machine_code(event: MachineCode) -> None:
     """Bring what others have compiled, or give what was compiled here."""
     if _sharing is not None:
         _sharing.machine_code(event)
+
+
+def _with_its_cause(no: Deny) -> Deny:
+    """Whoever opens a model has asked for no optimization: the settings have."""
+    fix = [no.fix] if isinstance(no.fix, str) else no.fix
+    return Deny(
+        reason=f"{no.reason}; the settings name a {KEY}",
+        fix=[*fix, f"or take {KEY} out of [plugins.enterprise] of tunesmith.toml: code is then compiled here"],
+    )
 
 
 def _compiles(action: Action) -> bool:

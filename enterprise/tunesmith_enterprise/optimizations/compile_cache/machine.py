@@ -21,18 +21,20 @@ _FOUND_AT: Final = ("tunesmith", "torch")
 """Their folders are part of what compilers are called with, and of where Numba looks."""
 
 
-def archive_name(kind: str, key: str) -> str:
-    """The file for code of a kind and key, for machines as this one.
+def archive_name(kind: str, key: str, team: str) -> str:
+    """The file for code of a kind and key, for machines as this one, of a team.
 
     Args:
         kind, key: as of ``MachineCode``.
+        team: the number of the secret that they share. Teams that share a folder and no secret have other files, so
+            that neither takes the place of the other's.
     """
     facts = ["1", kind, key, sys.version, platform.system(), platform.machine(), processor(), *platform.libc_ver()]
     facts += [f"{name} {_version(name)}" for name in _MADE_BY]
     facts += [str(spec.origin) for name in _FOUND_AT if (spec := find_spec(name)) is not None]
     if kind == "torch":
         facts += _torch_facts()
-    return f"{kind}-{hashlib.sha256(chr(0).join(facts).encode()).hexdigest()[:32]}.code"
+    return f"{kind}-{team}-{hashlib.sha256(chr(0).join(facts).encode()).hexdigest()[:32]}.code"
 
 
 def _version(name: str) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from tunesmith.plugin import MachineCode
-from tunesmith_enterprise.optimizations.compile_cache.archive import MOST_BYTES, pack, unpack
+from tunesmith_enterprise.optimizations.compile_cache.archive import MOST_BYTES, number_of, pack, unpack
 from tunesmith_enterprise.optimizations.compile_cache.machine import archive_name
 from tunesmith_enterprise.optimizations.compile_cache.settings import CacheWanted, check_folder, read_key
 
@@ -42,6 +42,7 @@ class Sharing:
         self.wanted = wanted
         self._folder = check_folder(wanted.folder)
         self._key = read_key(wanted.key_file)
+        self._team = number_of(self._key)
         self._before: dict[str, _Files] = {}
 
     def machine_code(self, event: MachineCode) -> None:
@@ -51,7 +52,7 @@ class Sharing:
             if not event.ready:
                 _log.warning("compiled code is not shared: others may write into %s", folder)
             return
-        path = self._folder / archive_name(event.kind, event.key)
+        path = self._folder / archive_name(event.kind, event.key, self._team)
         if not event.ready:
             if not _files(folder):
                 self._bring(path, folder)
@@ -89,7 +90,10 @@ class Sharing:
         self._make_room(path)
 
     def _make_room(self, newest: Path) -> None:
-        """Remove what was not used for longest, but for what was written just now."""
+        """Remove what was not used for longest, whosesoever it is, but for what was written just now.
+
+        So what was made with a key that nobody has any more goes too.
+        """
         found: list[tuple[float, int, Path]] = []
         for path in self._folder.iterdir():
             with suppress(OSError):  # another process removes too

@@ -19,8 +19,9 @@ from access_site import URL, Issuer, jwk, oidc_settings, private, sign
 from cryptography.hazmat.primitives import serialization
 
 from tunesmith.serve import AccessError
+from tunesmith_enterprise.governance.access.good_tokens import Person
 from tunesmith_enterprise.governance.access.issuer import IssuerKeys
-from tunesmith_enterprise.governance.access.tokens import Person, Tokens
+from tunesmith_enterprise.governance.access.tokens import Tokens
 
 
 def keys_of(*keys: dict[str, Any]) -> IssuerKeys:

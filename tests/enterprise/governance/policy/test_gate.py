@@ -59,6 +59,52 @@ def test_a_no_names_the_rule_what_was_given_what_is_allowed_and_whom_to_ask(mach
     assert machine.asked == []  # a policy's no takes no seat
 
 
+def training(**train: object) -> Action:
+    recipe = {"task": "text-classification", "model": {"name": "acme/base"}, "data": {}, "train": train}
+    return Action(name="train", subject="runs/1", details={"recipe": recipe})
+
+
+@pytest.mark.parametrize("strategy", ["overlapped", "float8"])
+def test_the_policys_no_is_told_where_a_license_is_missing_too(machine: Machine, strategy: str) -> None:
+    governed(machine, HEAD + '[models]\ndeny = ["acme/*"]\n', log=True)
+    machine.delete()
+    assert "(models.deny): 'acme/*' is refused" in denied(training(strategy=strategy)).reason
+    assert machine.asked == []
+    assert machine.events == ["refused"]
+
+
+@pytest.mark.parametrize("strategy", ["overlapped", "float8"])
+def test_what_the_policy_allows_still_needs_the_license_of_its_feature(machine: Machine, strategy: str) -> None:
+    governed(machine, HEAD)
+    machine.install(features={"governance": {}})
+    assert "optimizations" in denied(training(strategy=strategy)).reason
+    assert machine.asked == ["optimizations"]
+
+
+def test_the_policys_no_to_a_model_comes_before_the_compile_cache(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tunesmith_enterprise.optimizations.compile_cache import hooks as compile_cache
+
+    monkeypatch.setattr(compile_cache, "_sharing", None)
+    file = governed(machine, HEAD + '[models]\ndeny = ["acme/*"]\n')
+    cache = 'compile_cache = { folder = "/there", key_file = "/no/key" }'
+    machine.settings(f'[plugins.enterprise]\npolicy = "{file.as_posix()}"\n{cache}\n')
+    assert "models.deny" in denied(OPEN).reason
+    file.write_text(HEAD)
+    assert "the folder of compile_cache cannot be used" in denied(OPEN).reason
+
+
+def test_a_policy_is_judged_once_for_an_action(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunesmith_enterprise.governance.policy import gate
+
+    judged: list[str] = []
+    monkeypatch.setattr(gate, "judge", lambda policy, action, *_: judged.append(action.name) or ())
+    governed(machine, HEAD, log=True)
+    assert isinstance(plugin.tunesmith_authorize(EVALUATE), Allow)
+    assert judged == ["evaluate"]
+
+
 WRONG = [
     (None, "cannot be read: No such file or directory"),
     ("version = ", "cannot be read: "),
