@@ -185,3 +185,13 @@ def test_a_model_that_is_not_bf16s_is_told_of(machine: Machine, opened: Any, cap
     with caplog.at_level(logging.WARNING, "tunesmith_enterprise"):
         opened(NAME)
     assert "little: its weights are not those of bf16, so they take the memory that they took" in caplog.text
+
+
+def test_eight_bits_stay_eight_bits(
+    machine: Machine, halves: Path, opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "tunesmith_enterprise"):
+        engines = opened(model=halves, weights="int8"), opened(NAME, model=halves, weights="int8")
+    plain, packed = (getattr(one._batching._decoder, "chains", one._batching._decoder) for one in engines)
+    assert packed.nbytes == plain.nbytes
+    assert "bf16" not in caplog.text
