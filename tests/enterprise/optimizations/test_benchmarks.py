@@ -17,7 +17,7 @@ from licensed import Machine
 from tunesmith.testing import tiny_llama
 from tunesmith_enterprise.optimizations.compile_cache import hooks as compile_cache
 
-SPECULATIVE = {"shape": "tiny", "work": "edit", "model": None, "texts": None, "weights": "auto"}
+SPECULATIVE = {"shape": "tiny", "model": None, "draft": None, "weights": "auto", "streams": 1, "prompt": 64}
 
 
 @pytest.fixture
@@ -27,12 +27,41 @@ def benchmark(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return import_module
 
 
-def test_texts_are_written_alike_with_speculation_and_without(machine: Machine, benchmark: Any, tmp_path: Path) -> None:
-    measured = benchmark("serve_speculative").measured
-    options = Namespace(**SPECULATIVE, streams=1, prompt=64, tokens=24, max_steps=None)
-    plain, fast = (measured(options, tmp_path, names) for names in ((), ("enterprise/speculation",)))
-    assert plain["answer"] == fast["answer"]
-    assert min(plain["tokens_per_second"], fast["tokens_per_second"]) > 0
+@pytest.mark.parametrize("work", ["edit", "summary"])
+def test_texts_are_written_alike_with_speculation_and_without(
+    machine: Machine, benchmark: Any, tmp_path: Path, work: str
+) -> None:
+    module = benchmark("serve_speculative")
+    plain, fast = module.measured(Namespace(**SPECULATIVE, work=work, tokens=24, turns=2), tmp_path).values()
+    assert [len(plain), len(fast)] == [2, 2]
+    assert all(turn["tokens_per_second"] > 0 and turn["first_ms"] > 0 for turn in (*plain, *fast))
+    assert all(turn["guessed"] == 0 for turn in plain)
+    assert all(turn["guessed"] >= turn["right"] for turn in fast)
+
+
+def test_a_benchmark_of_guesses_refuses_another_answer(
+    machine: Machine, benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = benchmark("serve_speculative")
+    answered = module.answered
+
+    def otherwise(engine: Any, *of: Any) -> Any:
+        figures, tokens = answered(engine, *of)
+        return figures, tokens[1:] if engine._joined.guesser else tokens
+
+    monkeypatch.setattr(module, "answered", otherwise)
+    with pytest.raises(AssertionError, match="speculation gave another answer than the core"):
+        module.measured(Namespace(**SPECULATIVE, work="edit", tokens=8, turns=1), tmp_path)
+
+
+def test_an_edit_and_a_summary_are_of_what_the_prompt_holds(benchmark: Any) -> None:
+    text_of = benchmark("serve_speculative").text_of
+    prompt = "One sentence of it. Another one: with more words to it. " * 4
+    edit, summary = text_of("edit", prompt).split(), text_of("summary", prompt).split()
+    assert sum(word in prompt.split() for word in edit) / len(edit) == pytest.approx(11 / 12, abs=0.02)
+    assert "One sentence of it." in " ".join(summary)
+    assert len(summary) < 0.6 * len(prompt.split())
+    assert text_of("free", prompt) != text_of("edit", prompt)
 
 
 def test_a_prefix_store_finds_the_beginning_after_a_restart(machine: Machine, benchmark: Any, tmp_path: Path) -> None:
@@ -65,7 +94,7 @@ def test_float8_is_not_measured_where_there_is_no_gpu_for_it(benchmark: Any, mon
 
 def test_chains_of_steps_give_the_cores_answer(machine: Machine, benchmark: Any, tmp_path: Path) -> None:
     measured = benchmark("serve_compiled").measured
-    rates = measured(Namespace(shape="tiny", weights="auto", tokens=6, turns=2), tmp_path)
+    rates = measured(Namespace(shape="tiny", dtype="bfloat16", weights="auto", tokens=6, turns=2), tmp_path)
     assert [len(found) for found in rates.values()] == [2, 2, 2]
     assert min(min(found) for found in rates.values()) > 0
 
