@@ -11,17 +11,21 @@ from tunesmith.errors import TunesmithError
 from tunesmith.plugin import Action, Deny
 from tunesmith_enterprise.entitlement.grant import Grant
 
-__all__ = ["denied", "grants_of", "recorded"]
+__all__ = ["denied", "grants_of", "job_of", "recorded"]
 
 _PLUGIN: Final = "enterprise"
 
 
 def recorded(action: Action) -> list[Any]:
     """What the run that is resumed has under ``allowed.enterprise.grants``; nothing, where none is resumed."""
-    allowed = action.details.get("allowed")
-    record = allowed.get(_PLUGIN) if isinstance(allowed, Mapping) else None
-    grants = record.get("grants") if isinstance(record, Mapping) else None
+    grants = _record(action.details).get("grants")
     return list(grants) if isinstance(grants, list) else []
+
+
+def job_of(manifest: Mapping[str, Any]) -> str:
+    """The token of the job of several processes that last worked on a run; empty: none did."""
+    token = _record(manifest).get("job")
+    return token if isinstance(token, str) else ""
 
 
 def grants_of(values: Sequence[Any]) -> Iterator[Grant]:
@@ -31,6 +35,12 @@ def grants_of(values: Sequence[Any]) -> Iterator[Grant]:
             yield Grant.from_json(value)
         except TunesmithError:
             continue
+
+
+def _record(holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    allowed = holder.get("allowed")
+    record = allowed.get(_PLUGIN) if isinstance(allowed, Mapping) else None
+    return record if isinstance(record, Mapping) else {}
 
 
 def denied(error: TunesmithError) -> Deny:

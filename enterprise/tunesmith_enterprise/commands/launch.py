@@ -130,7 +130,9 @@ def launch(
     if ray is not None:
         from tunesmith_enterprise.distributed.ray_launching import Cluster, launch_on_ray
 
-        cluster = Cluster(address=ray, processes=processes, cpus=ray_cpus, max_restarts=max_restarts)
+        cluster = Cluster(
+            address=ray, processes=processes, cpus=ray_cpus, max_restarts=max_restarts, hang_timeout=hang_timeout
+        )
         raise typer.Exit(launch_on_ray(order, cluster))
     place = Place(node=node_rank, nodes=nodes, processes=processes, host=host, port=port)
     patience = Patience(hang_timeout=hang_timeout, node_timeout=node_timeout, max_restarts=max_restarts)

@@ -12,10 +12,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from torch.distributed.elastic.agent.server.api import RunResult, WorkerGroup, WorkerSpec, WorkerState
@@ -23,18 +21,19 @@ from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElas
 from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs
 from torch.distributed.elastic.rendezvous.static_tcp_rendezvous import StaticTCPRendezvous
 
+from tunesmith_enterprise.distributed.ending import end_all
+
 if TYPE_CHECKING:
     from tunesmith_enterprise.distributed.meeting import Place, Round
+    from tunesmith_enterprise.distributed.stops import Stops
     from tunesmith_enterprise.distributed.watching import Watch
 
-__all__ = ["LOST", "Agent", "Lost", "Stops"]
+__all__ = ["LOST", "Agent", "Lost"]
 
 LOST: Final = 1
 """Exit code of a process that lost another one: a consequence, not a cause."""
 _TO_FOLLOW: Final = 3.0
 """Seconds that processes have to end on their own, after one of them was lost."""
-_TO_TELL: Final = 0.5
-"""Seconds that a process has to write down where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +52,6 @@ class Lost:
     def __str__(self) -> str:
         end = f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
         return f"process {self.rank} (number {self.pid}) ended with {end}"
-
-
-class Stops:
-    """Ctrl-C, SIGTERM and SIGHUP that this launcher got."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count them instead of ending at once."""
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored: nohup
-            numbers.append(signal.SIGHUP)
-        before = {number: signal.signal(number, self._count) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _count(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
 
 
 class Agent(LocalElasticAgent):
@@ -111,13 +87,13 @@ class Agent(LocalElasticAgent):
         self._pass_on_stops()
         self.ended = self.ended or self._watch.why_ended()
         if self.ended:
-            self._end_all(told=True)
+            end_all(self._processes(), told=True)
             return RunResult(state=WorkerState.FAILED)
         codes = [process.poll() for process in self._processes()]
         if any(code not in (None, 0) for code in codes):
             self._let_follow()
             self.lost = self._first_lost(worker_group)
-            self._end_all(told=False)
+            end_all(self._processes(), told=False)
         elif None in codes:
             # PyTorch looks again, and ends all at once if one was lost just now: nobody would know any more which was
             # the cause. So it is asked only when nobody is left.
@@ -155,16 +131,3 @@ class Agent(LocalElasticAgent):
         deadline = time.monotonic() + _TO_FOLLOW
         while any(one.poll() is None for one in self._processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
-
-    def _end_all(self, *, told: bool) -> None:
-        """End what is left. ``told``: after each has written into its log where it was."""
-        left = [one for one in self._processes() if one.poll() is None]
-        if told and left and hasattr(signal, "SIGUSR1"):
-            for one in left:
-                one.send_signal(signal.SIGUSR1)
-            time.sleep(_TO_TELL)
-        for one in left:
-            with suppress(ProcessLookupError):
-                one.kill()
-        for one in left:
-            one.wait()

@@ -55,6 +55,8 @@ class Group:
         lost: another process went away in the middle.
         started: a file that is to hold the folder of the run, from its first step on: whoever starts the processes
             again, goes on with it.
+        job: the token of the job, which its run gets.
+        start: what people type to start such a job, as :class:`~tunesmith_enterprise.distributed.order.Order` has it.
         pulse: where this process says what it does; None: nobody watches.
         apart: the others wait for this process where they hear no word: when it fails here alone, it can only end.
         refused: the exit code of the job, where the license does not cover it.
@@ -69,6 +71,7 @@ class Group:
         self.grant: Grant | None = None
         self.lost = self.apart = False
         self.started: Path | None = None
+        self.job = self.start = ""
         self.pulse: Pulse | None = None
         self.refused: int | None = None
         # Launchers count machines; two of them in containers of one machine have different names.
@@ -87,6 +90,8 @@ class Group:
 
     def start_command(self, run: str) -> str:
         """What people type to go on with a run as it was started: in as many processes, on as many machines."""
+        if self.start:
+            return f"{self.start} --resume {run}"
         here = int(os.environ.get("LOCAL_WORLD_SIZE", self.world))
         several = f" --nodes {self.nodes} --node-rank … --rendezvous …" if self.nodes > 1 else ""
         return f"tunesmith launch --nproc {here}{several} --resume {run}"

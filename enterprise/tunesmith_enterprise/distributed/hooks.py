@@ -42,13 +42,13 @@ def authorize(action: Action) -> Allow | Deny | None:
     for grant in grants_of(earlier):
         if grant.covers(FEATURE, group.quantities):
             group.grant = grant
-            return Allow(record={"grants": earlier})
+            return Allow(record={"grants": earlier, "job": group.job})
     try:
         group.grant = require(FEATURE, license=None, **group.quantities)
     except TunesmithError as error:
         group.refused = error.exit_code
         return denied(error)
-    return Allow(record={"grants": [*earlier, group.grant.to_json()]})
+    return Allow(record={"grants": [*earlier, group.grant.to_json()], "job": group.job})
 
 
 def run_started(event: RunStarted) -> None:

@@ -31,9 +31,10 @@ from tunesmith_enterprise.distributed.meeting import Meeting, Outcome, Place, Ro
 from tunesmith_enterprise.distributed.order import Order
 from tunesmith_enterprise.distributed.pulse import read_beats
 from tunesmith_enterprise.distributed.report import JobReport
+from tunesmith_enterprise.distributed.stops import Stops
 
 if TYPE_CHECKING:
-    from tunesmith_enterprise.distributed.agent import Agent, Stops
+    from tunesmith_enterprise.distributed.agent import Agent
 
 __all__ = ["WORKER", "Patience", "for_several", "launch"]
 
@@ -77,20 +78,17 @@ def launch(
             was lost more often than ``patience`` has it.
     """
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else: that a machine's address has no name
-    from tunesmith_enterprise.distributed.agent import Stops  # torch, which takes seconds
-
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     kept = bool(order.folder)
     folder = Path(order.folder or tempfile.mkdtemp(prefix="tunesmith-launch-")).resolve()
     # Machines may be given the same folder of a disk that they share.
     order = replace(order, folder=str(folder if place.nodes == 1 else folder / f"node-{place.node}"))
-    order.make_folder()
-    if place.node == 0 or order.recipe:
-        order = for_several(order)
-    _share_the_machine(place, interface)
     code, stops = None, Stops()
     try:
-        with stops.counted():
+        with order.held(), stops.counted():
+            if place.node == 0 or order.recipe:
+                order = for_several(order)
+            _share_the_machine(place, interface)
             meeting = Meeting(place, timeout=order.join_timeout, stopped=lambda: bool(stops.count))
             job = _Job(order, meeting, patience, stops, worker)
             code = job.lead() if place.node == 0 else job.take_part()
@@ -164,7 +162,7 @@ class _Job:
 
     def _round(self, begun: Round, order: Order) -> tuple[int | None, str]:
         """Do one; gives the exit code of the job, where it is over, and why the round ended, where it is not."""
-        from tunesmith_enterprise.distributed.agent import Agent
+        from tunesmith_enterprise.distributed.agent import Agent  # torch, which takes seconds
         from tunesmith_enterprise.distributed.watching import Watch
 
         order.forget_start()

@@ -5,14 +5,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from tunesmith.errors import OutputError
 from tunesmith.recipe import Recipe, dump_recipe, read_recipe
 from tunesmith.runs import Run, atomic_write, writing
 from tunesmith.runs.folder import MANIFEST
+from tunesmith.runs.lock import TakenError, hold
 from tunesmith_enterprise.distributed.pulse import pulse_path
+from tunesmith_enterprise.recorded import job_of
 
 __all__ = ["Order"]
 
@@ -28,6 +35,9 @@ class Order:
         options: of ``tunesmith train``, for the main process.
         folder: for what the processes leave each other and the launcher: logs, and how the job ended.
         join_timeout: in seconds, for all processes to come together.
+        start: the command that starts such a job, as people type it, without the recipe or the run; empty: what it is
+            can be seen from the processes.
+        token: of this job, and of no other: the run that it makes says so.
     """
 
     recipe: str
@@ -36,6 +46,8 @@ class Order:
     options: tuple[str, ...]
     folder: str
     join_timeout: float
+    start: str = ""
+    token: str = field(default_factory=lambda: uuid4().hex)
 
     def write(self) -> Path:
         """The file of this order."""
@@ -63,6 +75,13 @@ class Order:
     def begun(self) -> Path:
         """There from the first start of the processes on, where each start begins without who began the job."""
         return Path(self.folder) / "begun"
+
+    @property
+    def said(self) -> Path:
+        """What processes and launcher tell each other while they work, where they do so through a folder
+        (:mod:`tunesmith_enterprise.distributed.folder_store`).
+        """
+        return Path(self.folder) / "said"
 
     def has_finished(self) -> bool:
         """Whether the run was brought to its end by a main process that was lost before it could say so. Asked before
@@ -127,36 +146,50 @@ class Order:
         what = ["--resume", self.run] if self.run else [self.recipe, *(f"--set={one}" for one in self.sets)]
         return ["train", *what, *self.options]
 
-    def make_folder(self) -> None:
-        """For this job alone: what an earlier one left that these processes would read goes away.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the folder for this job alone, as long as it lasts. What an earlier one left that these processes would
+        read goes away; its logs stay, and are written on.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: another job that lives has it, or it cannot be written.
         """
         folder = Path(self.folder)
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self.outcome.unlink(missing_ok=True)
-            self.started.unlink(missing_ok=True)
-            self.begun.unlink(missing_ok=True)
-            self.forget_start()
+        with ExitStack() as stack:
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    stack.enter_context(hold(folder / "job.lock"))
+                except TakenError as error:
+                    raise OutputError(
+                        "another job keeps its logs in this folder",
+                        given=f"{folder}, of {error.holder}",
+                        expected="a folder for each job: what its processes leave each other is there too",
+                        fix="--logs ANOTHER-FOLDER, or wait until that job is done",
+                    ) from None
+                self.outcome.unlink(missing_ok=True)
+                self.started.unlink(missing_ok=True)
+                self.begun.unlink(missing_ok=True)
+                shutil.rmtree(self.said, ignore_errors=True)
+                self.forget_start()
+            yield
 
     def find_run(self) -> None:
         """Note the run that the main process made, where it was lost before it could: its next start goes on with it.
         Where it was lost before the run was there, its claim of the folder is taken back.
 
-        The folder was free when the job began, and all its processes have ended: nobody else has made a run there.
+        A run that another job made there in the meantime is left to it: the next start finds the folder taken.
 
         Raises:
-            TunesmithError: the recipe cannot be read any more, or the folder cannot be written.
+            TunesmithError: the recipe or the run cannot be read, or the folder cannot be written.
         """
         if self.run:
             return
         folder = Path(self.job().output).expanduser()
-        if (folder / MANIFEST).is_file():
-            self.started.write_text(str(folder), encoding="utf-8")
-        else:
+        if not (folder / MANIFEST).is_file():
             Run.forget_unmade(folder)
+        elif job_of(Run.open(folder).manifest) == self.token:
+            self.started.write_text(str(folder), encoding="utf-8")
 
     def forget_start(self) -> None:
         """Before processes are started again: what those of the start before said."""

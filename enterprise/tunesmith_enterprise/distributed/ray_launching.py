@@ -2,34 +2,38 @@
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
 """A job of several processes on a Ray cluster: Ray finds the places, and starts all again when one is lost.
 
-Each of Ray's workers starts one process of the job (``worker.py``), the same that ``launch`` starts, and waits for it.
-That process is a child and not Ray's own: it joins a group of its own, hears signals, and may end without ceremony. So
-Ray's trainer is used without its process group, which would hold a context on each GPU beside the job's.
+Each of Ray's workers starts one process of the job (``ray_worker.py``), the same that ``launch`` starts. Ray's trainer
+is used without its process group, which would hold a context on each GPU beside the job's.
 
-Everything that the processes leave each other is in one folder, which all machines and this one see, as the run is.
+Everything that the processes leave each other, and that somebody asked to stop, is in one folder, which all machines
+and this one see, as the run is.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from tunesmith.errors import RecipeError, TrainingError
 from tunesmith.runs import Run
-from tunesmith_enterprise.distributed.interfaces import LOOPBACK, interface_towards
+from tunesmith_enterprise.distributed.folder_store import STOP, FolderStore
 from tunesmith_enterprise.distributed.launching import WORKER, for_several
 from tunesmith_enterprise.distributed.order import Order
+from tunesmith_enterprise.distributed.ray_worker import take_part
+from tunesmith_enterprise.distributed.stops import Stops
 
 __all__ = ["Cluster", "launch_on_ray"]
 
 _FOLDER: Final = "-ray"
 """After the name of the run's folder: what Ray and the processes leave, where ``--logs`` says nothing."""
+_STOPPED: Final = 130
+_LOOK: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +45,14 @@ class Cluster:
         processes: on all machines together.
         cpus: processors for each process.
         max_restarts: how often all processes are started again.
+        hang_timeout: seconds without a move of a process that others wait for.
     """
 
     address: str
     processes: int
     cpus: int = 1
     max_restarts: int = 3
+    hang_timeout: float = 600.0
 
 
 def launch_on_ray(order: Order, cluster: Cluster, *, worker: Sequence[str] = WORKER) -> int:
@@ -64,22 +70,33 @@ def launch_on_ray(order: Order, cluster: Cluster, *, worker: Sequence[str] = WOR
     job = order.asked()
     output = Path(order.resume or job.output).expanduser().resolve()
     folder = Path(order.folder).resolve() if order.folder else output.with_name(output.name + _FOLDER)
-    order = replace(order, folder=str(folder))
+    order = replace(order, folder=str(folder), start=_start(order, cluster))
     if not order.resume:
         Run.check_free(job.output)
-    order.make_folder()
-    order = for_several(order)
-    order.write()
-    _connect(ray, cluster)
-    try:
-        gpu = _wants_gpu(job.train.device, ray.cluster_resources(), cluster.processes)
-        _fit(ray, cluster, {"folder": str(folder), "cwd": os.getcwd(), "worker": list(worker)}, gpu=gpu, folder=folder)
-    finally:
-        ray.shutdown()
-    return _ended(order, cluster)
+    with order.held():
+        order = for_several(order)
+        order.write()
+        config = {
+            "folder": str(folder), "cwd": os.getcwd(), "worker": list(worker), "hang_timeout": cluster.hang_timeout
+        }  # fmt: skip
+        _connect(ray, cluster)
+        try:
+            gpu = _wants_gpu(job.train.device, ray.cluster_resources(), cluster.processes)
+            _fit(order, cluster, config, gpu=gpu)
+        finally:
+            ray.shutdown()
+        return _ended(order, cluster)
 
 
-def _fit(ray: Any, cluster: Cluster, config: dict[str, Any], *, gpu: bool, folder: Path) -> None:
+def _start(order: Order, cluster: Cluster) -> str:
+    """What people type to start such a job, or to go on with it."""
+    words = ["tunesmith", "launch", "--ray", cluster.address, "--nproc", str(cluster.processes)]
+    words += ["--ray-cpus", str(cluster.cpus)] if cluster.cpus > 1 else []
+    words += ["--logs", order.folder] if order.folder else []
+    return shlex.join(words)
+
+
+def _fit(order: Order, cluster: Cluster, config: dict[str, Any], *, gpu: bool) -> None:
     """Let Ray run the job to its end, good or bad.
 
     Raises:
@@ -99,80 +116,57 @@ def _fit(ray: Any, cluster: Cluster, config: dict[str, Any], *, gpu: bool, folde
         ),
         run_config=RunConfig(
             name="tunesmith",
-            storage_path=str(folder),
+            storage_path=order.folder,
             failure_config=FailureConfig(max_failures=cluster.max_restarts),
         ),
     )
     try:
-        trainer.fit()
+        _until_done(trainer.fit, order)
     except TrainingFailedError as error:
+        if order.outcome.exists() or _was_stopped(order):
+            return
         raise TrainingError(
             "the job lost a process, and was started again as often as it may be",
             given=_told(error),
             expected="every process goes on to the end",
-            fix=[f"see what the processes said: {folder}", "let it try more often: --max-restarts N"],
+            fix=[
+                f"see what the processes said: {order.folder}",
+                *([f"then go on: {order.start} --resume {order.run}"] if order.run else []),
+                "let it try more often: --max-restarts N",
+            ],
         ) from error
 
 
-def take_part(config: Mapping[str, Any]) -> None:
-    """In each of Ray's workers: start a process of the job there, and wait for its end.
+def _until_done(fit: Callable[[], Any], order: Order) -> None:
+    """Wait for Ray, in a thread: in the main one it would take Ctrl-C for itself, and end the job without a checkpoint.
 
-    Raises:
-        LostError: it was lost, or lost another one: Ray starts all of them again.
+    The first Ctrl-C asks the job to save and stop; with the second, or where no process was started yet, it is left at
+    once: whoever leaves Ray ends what it has there.
     """
-    from ray.train import get_context
-    from ray.train.collective import broadcast_from_rank_zero
+    failed: list[BaseException] = []
 
-    context = get_context()
-    rank = context.get_world_rank()
-    path = Path(config["folder"]) / "order.json"
-    try:
-        os.chdir(config["cwd"])  # paths of a recipe are relative to where the job was started
-        order = Order.read(path)
-    except OSError as error:
-        raise LostError(
-            f"{socket.gethostname()} does not see what the job's disk should hold, {error.filename}: "
-            "every machine of the cluster must see the folder that it was started in, --logs and output"
-        ) from error
-    place = broadcast_from_rank_zero(_begun(order) if rank == 0 else None)
-    if place is None:
-        return
-    host, port = place
-    environ = {
-        **os.environ,
-        "RANK": str(rank),
-        "WORLD_SIZE": str(context.get_world_size()),
-        "LOCAL_RANK": _local_rank(context.get_local_rank()),
-        "LOCAL_WORLD_SIZE": str(context.get_local_world_size()),
-        "GROUP_RANK": str(context.get_node_rank()),
-        "MASTER_ADDR": host,
-        "MASTER_PORT": str(port),
-    }
-    environ.setdefault("GLOO_SOCKET_IFNAME", _interface(host, port))
-    done = subprocess.run([sys.executable, *config["worker"], str(path)], env=environ, check=False)
-    if order.outcome.exists() or order.told() is not None or done.returncode == 0:
-        return
-    raise LostError(f"process {rank} on {socket.gethostname()} ended with {_end(done.returncode)}")
+    def work() -> None:
+        try:
+            fit()
+        except BaseException as error:
+            failed.append(error)
+
+    thread, stops, told = threading.Thread(target=work, name="ray", daemon=True), Stops(), 0
+    with stops.counted():
+        thread.start()
+        while thread.is_alive():
+            thread.join(_LOOK)
+            if stops.count > told:
+                told = stops.count
+                FolderStore(order.said).set(STOP, "1")
+                if told > 1 or not order.begun.exists():
+                    return
+    if failed:
+        raise failed[0]
 
 
-def _begun(order: Order) -> tuple[str, int] | None:
-    """On the first process, before each start: where all will meet. None: the job came to its end in an earlier start,
-    in which another process was lost after its work was done.
-    """
-    if order.outcome.exists():
-        return None
-    order.forget_start()
-    if order.begun.exists():  # else what is in the run's folder, if anything, is another job's
-        if order.has_finished():
-            order.outcome.write_text("0")
-            return None
-        order.find_run()
-    order.begun.touch()
-    return _address()
-
-
-class LostError(Exception):
-    """A process of the job is gone before its end."""
+def _was_stopped(order: Order) -> bool:
+    return FolderStore(order.said).check([STOP])
 
 
 def _ray() -> Any:
@@ -226,24 +220,6 @@ def _wants_gpu(device: str, resources: Mapping[str, float], processes: int) -> b
     return True
 
 
-def _address() -> tuple[str, int]:
-    """Where the processes meet: the first one's machine, as the others can reach it, and a port that is free now."""
-    import ray
-
-    host = cast("str", ray.util.get_node_ip_address())
-    with socket.create_server((host, 0)) as free:
-        return host, int(free.getsockname()[1])
-
-
-def _local_rank(rank: int) -> str:
-    """The place of this process's GPU among those it sees. Ray shows each worker its own, and no other."""
-    return "0" if os.environ.get("CUDA_VISIBLE_DEVICES") else str(rank)
-
-
-def _interface(host: str, port: int) -> str:
-    return interface_towards(host, port) or LOOPBACK
-
-
 def _ended(order: Order, cluster: Cluster) -> int:
     """The job's exit code.
 
@@ -256,16 +232,14 @@ def _ended(order: Order, cluster: Cluster) -> int:
     if told is not None:
         print(f"error: {told[1]}", file=sys.stderr, flush=True)
         return told[0]
+    if _was_stopped(order):
+        return _STOPPED
     raise TrainingError(
         "the processes on Ray ended without a word",
         given=f"{cluster.processes} processes, nothing in {order.folder}",
         expected="a folder that all machines of the cluster see as this one does",
         fix="--logs FOLDER, and `output`, on a disk that all of them share",
     )
-
-
-def _end(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _told(error: Exception) -> str:

@@ -27,6 +27,7 @@ class Watch:
         beats: reads what the processes of this machine last did.
         hang_timeout: seconds without a move after which a process hangs.
         node_timeout: seconds without a word after which a machine counts as lost.
+        every: seconds between two looks, at most.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Watch:
         *,
         hang_timeout: float,
         node_timeout: float,
+        every: float = _EVERY,
     ) -> None:
         self._connect, self._place, self._round, self._beats = connect, place, begun, beats
         self._hang_timeout, self._node_timeout = hang_timeout, node_timeout
-        self._every = min(_EVERY, node_timeout / 4, hang_timeout / 4)
+        self._every = min(every, node_timeout / 4, hang_timeout / 4)
         self._number = 0
         self._last: dict[int, tuple[int, float]] = {}
         self._closed = threading.Event()

@@ -65,7 +65,7 @@ def _joined(order: Order) -> tuple[Group, TunesmithError | None]:
     except TunesmithError as error:
         facts = {FAILED: " ".join(str(error).split())}
     group = join(timeout=order.join_timeout, device=device)
-    group.started = order.started
+    group.started, group.job, group.start = order.started, order.token, order.start
     try:
         refuse_differences(group.collect(facts))
     except TunesmithError as error:
@@ -161,10 +161,11 @@ def _leave_on_signals() -> None:
     """Until there is something to save: `tunesmith train` takes over from here.
 
     The launcher asks by SIGINT. What schedulers send to all processes of a job at once comes from there too, and a
-    second one would mean: leave at once.
+    second one would mean: leave at once. Ray's workers keep SIGINT from themselves, and so from what they start.
     """
     signal.signal(signal.SIGINT, lambda *_: os._exit(_STOPPED))
     if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
 
 

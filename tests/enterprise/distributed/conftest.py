@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from desk import DAY, Desk
 from forge import PYTHON, Forge
+from ray_double import Double, in_the_place_of_ray
 
 import tunesmith_enterprise
 from tunesmith.licensing import armor
@@ -196,6 +197,11 @@ def forks(site: Site, forge: Forge) -> Iterator[Forks]:
 @pytest.fixture(scope="session")
 def launched(forks: Forks) -> Callable[..., Launched]:
     return partial(Launched, forks)
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Double:
+    return in_the_place_of_ray(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="session")

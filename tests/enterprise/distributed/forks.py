@@ -12,11 +12,15 @@ import os
 import signal
 import sys
 import traceback
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import tunesmith
 from tunesmith.training import loop
 from tunesmith_enterprise.distributed import following, sharded, tensor_parallel, together, worker
+from tunesmith_enterprise.distributed.order import Order
+from tunesmith_enterprise.optimizations.float8 import layers
 
 del sharded, tensor_parallel  # imported once, and not by each process
 
@@ -42,6 +46,18 @@ def short_of_memory() -> None:
     together.Together._computed = computed  # type: ignore[method-assign]
 
 
+def emulate_float8() -> None:
+    """From now on this process multiplies in float8 on its processor, as a GPU would, slowly."""
+    layers.Float8 = partial(layers.Float8, emulate=True)  # type: ignore[assignment, misc]
+
+
+def trained_alone(path: str) -> int:
+    """Do the recipe of an order in this one process, without the others."""
+    order = Order.read(Path(path))
+    tunesmith.train(tunesmith.read_recipe(order.recipe, order.sets))
+    return 0
+
+
 def run(part: dict[str, Any]) -> int:
     """What the new process does; gives its exit code."""
     out = os.open(part["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -53,7 +69,11 @@ def run(part: dict[str, Any]) -> int:
         killed_at(part["killed_at"])
     if "short_of_memory" in part:
         short_of_memory()
+    if "float8" in part:
+        emulate_float8()
     try:
+        if "alone" in part:
+            return trained_alone(part["order"])
         return worker.main(part["order"])
     except BaseException:
         traceback.print_exc()

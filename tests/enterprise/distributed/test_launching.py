@@ -27,6 +27,7 @@ from tunesmith_enterprise.distributed import agent, launching
 from tunesmith_enterprise.distributed.launching import Patience, launch
 from tunesmith_enterprise.distributed.meeting import Place
 from tunesmith_enterprise.distributed.order import Order
+from tunesmith_enterprise.distributed.stops import Stops
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 STUB = str(Path(__file__).with_name("stub_worker.py"))
@@ -44,13 +45,15 @@ class Bench:
         """Gives the job's exit code; each start says what each process does."""
         script = self.folder / "script.json"
         script.write_text(json.dumps(starts))
-        order = Order(
-            recipe=str(self.folder / "recipe.yaml"), sets=(), resume="", options=(), folder=str(self.folder / "logs"),
-            join_timeout=20,
-        )  # fmt: skip
         worker = (STUB, str(script))
         return launch(
-            order, place=Place(processes=len(starts[0])), patience=Patience(**patience), worker=worker
+            self.order(), place=Place(processes=len(starts[0])), patience=Patience(**patience), worker=worker
+        )  # fmt: skip
+
+    def order(self, *sets: str) -> Order:
+        return Order(
+            recipe=str(self.folder / "recipe.yaml"), sets=sets, resume="", options=("--quiet",),
+            folder=str(self.folder / "logs"), join_timeout=20,
         )  # fmt: skip
 
     @property
@@ -108,19 +111,50 @@ def test_a_folder_that_is_not_free_is_told_before_anything_starts(
 
 def test_a_run_that_was_made_by_a_process_that_was_lost_then_is_gone_on_with(bench: Bench) -> None:
     run = bench.folder / "made"
-    order = Order(
-        recipe=str(bench.folder / "recipe.yaml"), sets=(f"output={run}",), resume="", options=("--quiet",),
-        folder=str(bench.folder), join_timeout=20,
-    )  # fmt: skip
+    order = bench.order(f"output={run}")
+    (bench.folder / "logs").mkdir()
     order.find_run()
     assert order.arguments()[1].endswith("recipe.yaml")
     run.mkdir()
     (run / LOCK).touch()  # it was lost between its claim and the run
     order.find_run()
     assert order.arguments()[1].endswith("recipe.yaml")
-    Run.create(run, order.job())
+    Run.create(run, order.job(), {"allowed": {"enterprise": {"grants": [], "job": order.token}}})
     order.find_run()
     assert order.arguments() == ["train", "--resume", str(run), "--quiet"]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"allowed": {"enterprise": {"grants": []}}},
+        {"allowed": {"enterprise": {"grants": [], "job": "0" * 32}}},
+        {"allowed": {"enterprise": "no record"}},
+    ],
+)
+def test_a_run_that_another_job_made_in_the_same_place_is_left_to_it(bench: Bench, facts: dict[str, Any]) -> None:
+    run = bench.folder / "made"
+    order = bench.order(f"output={run}")
+    Run.create(run, order.job(), facts)  # of the same recipe
+    order.find_run()
+    assert order.arguments()[1].endswith("recipe.yaml")
+    assert not order.started.exists()
+
+
+def test_two_jobs_do_not_keep_their_logs_in_one_folder(bench: Bench) -> None:
+    first = bench.order()
+    with first.held():
+        first.outcome.write_text("22")
+        with pytest.raises(OutputError) as caught:
+            bench.launch(["0", "0"])
+        assert first.outcome.read_text() == "22"
+        assert not (bench.folder / "logs" / "job.json").exists()
+    text = " ".join(str(caught.value).split())
+    assert "another job keeps its logs in this folder" in text
+    assert f"{bench.folder / 'logs'}, of process {os.getpid()} on {socket.gethostname()}" in text
+    assert "to do: --logs ANOTHER-FOLDER" in text
+    assert bench.launch(["0", "0"]) == 0
 
 
 def test_a_main_process_that_is_lost_when_all_is_done_costs_nothing(
@@ -163,7 +197,7 @@ def test_while_a_process_works_nobody_but_the_launcher_decides_who_was_lost(monk
     one: Any = object.__new__(agent.Agent)
     one.ended, one.lost, one._passed_on = "", None, 0
     one._pcontext = SimpleNamespace(subprocess_handlers=dict(enumerate(SimpleNamespace(proc=one) for one in processes)))
-    one._stops, one._watch = agent.Stops(), SimpleNamespace(why_ended=str, asked_to_stop=False)
+    one._stops, one._watch = Stops(), SimpleNamespace(why_ended=str, asked_to_stop=False)
     assert one._monitor_workers(group).state is WorkerState.HEALTHY
     assert asked == []
     codes[:] = [1, -9]  # a consequence, and its cause

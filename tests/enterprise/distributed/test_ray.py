@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: LicenseRef-Tunesmith-Commercial
 """A job on Ray: what is sent there, what each of its workers does, and what comes back.
 
-Ray is a double here, of the few functions that are used: it calls the workers one after another, in this process. The
-last test is the real one, on a cluster of this machine alone, where ray is installed.
+Ray is a double here (``ray_double.py``); on Ray itself is test_ray_itself.py.
 """
 
 from __future__ import annotations
@@ -12,152 +11,20 @@ import json
 import re
 import shlex
 import socket
-import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from ray_double import CLUSTER, RECIPE, Double, ends_with, job, made_by
 
 from tunesmith.errors import OutputError, RecipeError, TrainingError
 from tunesmith.runs import Run
 from tunesmith.runs.folder import LOCK
 from tunesmith_cli.main import main
 from tunesmith_enterprise.distributed.order import Order
-from tunesmith_enterprise.distributed.ray_launching import Cluster, LostError, launch_on_ray, take_part
-
-RECIPE = {"task": "text-classification", "model": "bert", "data": {"train": "rows.csv"}, "output": "run"}
-
-
-class FailedError(Exception):
-    def __init__(self, failures: dict[int, Exception]) -> None:
-        super().__init__("Training failed due to worker errors")
-        self.worker_failures = failures
-
-
-@dataclass
-class Double:
-    """Ray's functions.
-
-    Attributes:
-        resources: of the cluster.
-        ends: what the process of each worker ends with, start by start.
-        does: what else happens when a process of a rank is started.
-    """
-
-    resources: dict[str, float] = field(default_factory=lambda: {"CPU": 8.0})
-    ends: list[list[int]] = field(default_factory=lambda: [[0, 0]])
-    does: Callable[[int, Path], None] = lambda rank, order: None
-    connected: list[dict[str, Any]] = field(default_factory=list)
-    trainers: list[dict[str, Any]] = field(default_factory=list)
-    processes: list[SimpleNamespace] = field(default_factory=list)
-    open: bool = False
-    start: int = 0
-    rank: int = 0
-
-    def init(self, **options: Any) -> None:
-        if options["address"] == "nowhere:1":
-            raise ConnectionError("Could not find any running Ray instance.")
-        self.connected.append(options)
-        self.open = True
-
-    def shutdown(self) -> None:
-        self.open = False
-
-    def cluster_resources(self) -> dict[str, float]:
-        return self.resources
-
-    def fit(self, trainer: Any) -> None:
-        for self.start in range(trainer.run_config.failure_config.max_failures + 1):
-            failed: dict[int, Exception] = {}
-            for self.rank in range(trainer.scaling_config.num_workers):
-                try:
-                    trainer.take_part(trainer.config)
-                except LostError as error:
-                    failed[self.rank] = error
-            if not failed:
-                return
-        raise FailedError(failed)
-
-    def run(self, command: list[str], *, env: dict[str, str], check: bool) -> Any:
-        """A process of the job."""
-        self.processes.append(SimpleNamespace(command=command, environ=env))
-        self.does(self.rank, Path(command[-1]))
-        return SimpleNamespace(returncode=self.ends[self.start][self.rank])
-
-
-@pytest.fixture
-def ray(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Double:
-    double = Double()
-    modules = {
-        name: ModuleType(name)
-        for name in (
-            "ray", "ray.train", "ray.train.collective", "ray.train.v2", "ray.train.v2.api",
-            "ray.train.v2.api.data_parallel_trainer",
-        )
-    }  # fmt: skip
-    top, train = modules["ray"], modules["ray.train"]
-    vars(top).update(
-        init=double.init, shutdown=double.shutdown, cluster_resources=double.cluster_resources, train=train,
-        util=SimpleNamespace(get_node_ip_address=lambda: "127.0.0.1"),
-    )  # fmt: skip
-
-    class Trainer:
-        def __init__(self, take_part: Any, *, train_loop_config: Any, scaling_config: Any, run_config: Any) -> None:
-            self.take_part, self.config = take_part, json.loads(json.dumps(train_loop_config))
-            self.scaling_config, self.run_config = scaling_config, run_config
-            double.trainers.append({**vars(scaling_config), **vars(run_config)})
-
-        def fit(self) -> None:
-            double.fit(self)
-
-    vars(train).update(
-        FailureConfig=SimpleNamespace, RunConfig=SimpleNamespace, ScalingConfig=SimpleNamespace,
-        TrainingFailedError=FailedError,
-        get_context=lambda: SimpleNamespace(
-            get_world_rank=lambda: double.rank, get_world_size=lambda: 2, get_local_rank=lambda: double.rank,
-            get_local_world_size=lambda: 2, get_node_rank=lambda: 0,
-        ),
-    )  # fmt: skip
-    said: list[Any] = []
-
-    def broadcast(value: Any) -> Any:
-        if double.rank == 0:
-            said.append(value)
-        return said[-1]
-
-    vars(modules["ray.train.collective"]).update(broadcast_from_rank_zero=broadcast)
-    vars(modules["ray.train.v2.api.data_parallel_trainer"]).update(DataParallelTrainer=Trainer)
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_TRAIN_V2_ENABLED", "CUDA_VISIBLE_DEVICES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(subprocess, "run", double.run)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipe.yaml").write_text(json.dumps(RECIPE))
-    return double
-
-
-def job(**changes: Any) -> Order:
-    given: dict[str, Any] = {"recipe": "recipe.yaml", "sets": (), "resume": "", "options": (), "folder": ""}
-    return Order(**(given | changes), join_timeout=20)
-
-
-def ends_with(code: int) -> Callable[[int, Path], None]:
-    """As the main process says how the job ended."""
-
-    def end(rank: int, order: Path) -> None:
-        if rank == 0:
-            (order.parent / "outcome").write_text(str(code))
-
-    return end
-
-
-CLUSTER = Cluster(address="auto", processes=2, cpus=3, max_restarts=1)
+from tunesmith_enterprise.distributed.ray_launching import launch_on_ray
+from tunesmith_enterprise.distributed.ray_worker import LostError, take_part
 
 
 def test_ray_is_asked_for_a_place_for_each_process_and_starts_our_worker_there(ray: Double, tmp_path: Path) -> None:
@@ -221,7 +88,7 @@ def test_what_another_process_told_ends_the_job(ray: Double, capsys: pytest.Capt
 def test_a_lost_process_starts_all_again_from_the_run_that_was_begun(ray: Double, tmp_path: Path) -> None:
     def begin(rank: int, order: Path) -> None:
         if ray.start == 0 and rank == 0:
-            Run.create(tmp_path / "run", Order.read(order).job())
+            Run.create(tmp_path / "run", Order.read(order).job(), made_by(Order.read(order)))
         if ray.start == 1:
             ends_with(0)(rank, order)
 
@@ -326,13 +193,3 @@ def test_the_command_of_the_page_goes_to_ray(ray: Double, root: Path, tmp_path: 
     assert main(shlex.split(line.replace("/shared", str(tmp_path)))) == 0
     assert (ray.connected, ray.trainers[0]["num_workers"]) == ([{"address": "auto"}], 8)
     assert (tmp_path / "logs" / "order.json").is_file()
-
-
-@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray")
-def test_two_processes_train_on_ray_itself(site: Any) -> None:
-    recipe = site.recipe("on-ray.yaml", output="on-ray", train={"max_steps": 2, "save_every": 2})
-    code, out, err = site.run("launch", "--ray", "local", "--nproc", "2", recipe)
-    assert code == 0, out + err
-    run = json.loads((site.folder / "on-ray" / "run.json").read_text())
-    (grant,) = run["allowed"]["enterprise"]["grants"]
-    assert (grant["feature"], grant["quantities"]) == ("distributed", {"processes": 2, "nodes": 1})

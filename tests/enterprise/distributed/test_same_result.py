@@ -15,6 +15,7 @@ from tunesmith._plugins import Host, host
 from tunesmith.runs import Run
 from tunesmith_cli.main import main
 from tunesmith_enterprise.distributed.order import Order
+from tunesmith_enterprise.recorded import job_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the processes of these tests are forks")
 
@@ -122,6 +123,7 @@ def test_a_job_whose_process_is_killed_goes_on_and_ends_the_same(site: Any, two:
         two.path / "model" / "model.safetensors"
     ).read_bytes()
     assert run.manifest["metrics"] == two.manifest["metrics"]
+    assert job_of(run.manifest) == job.order.token
 
 
 def test_an_order_is_read_as_it_was_written(tmp_path: Path) -> None:
