@@ -42,7 +42,11 @@ OPTIMIZATIONS: Final[Mapping[str, Optimization]] = {
     one.code: one
     for one in (
         Optimization("speculative-decoding", "Several tokens a step: guessed, then verified", _WITH_0_1),
-        Optimization("compiled-decode", "Weights of bf16 in 12 bits, and several steps of one answer in one call of machine code", _WITH_0_1),
+        Optimization(
+            "compiled-decode",
+            "Weights of bf16 in 12 bits, and several steps of one answer in one call of machine code",
+            _WITH_0_1,
+        ),
         Optimization("prefix-store", "Computed beginnings of prompts, kept over restarts", _WITH_0_1),
         Optimization("async-checkpoints", "Checkpoints written while training goes on", _WITH_0_1),
         Optimization("compile-cache", "Machine code compiled once for a team", _WITH_0_1),

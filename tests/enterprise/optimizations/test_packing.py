@@ -154,17 +154,21 @@ def test_three_quarters_of_the_memory() -> None:
     assert packing.behind < 0.76 * packing.before
 
 
+def of_width_64(folder: Path, dtype: torch.dtype) -> Path:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tiny_llama(folder)
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2}
+    config = AutoConfig.from_pretrained(folder, **sizes, head_dim=16)
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).to(dtype).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose weights are bf16's."""
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    made = tiny_llama(tmp_path_factory.mktemp("bf16") / "little")
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2}
-    config = AutoConfig.from_pretrained(made, **sizes, head_dim=16)
-    torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).to(torch.bfloat16).save_pretrained(made)
-    return made
+    return of_width_64(tmp_path_factory.mktemp("bf16") / "little", torch.bfloat16)
 
 
 @pytest.mark.parametrize("chained", [False, True])
@@ -181,10 +185,20 @@ def test_answers_are_the_same_to_the_last_bit(
     assert held[1].nbytes < 0.85 * held[0].nbytes
 
 
-def test_a_model_that_is_not_bf16s_is_told_of(machine: Machine, opened: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_is_not_bf16s_is_told_of_and_can_be_rounded(
+    machine: Machine, opened: Any, ask: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = of_width_64(tmp_path / "single", torch.float32)
     with caplog.at_level(logging.WARNING, "tunesmith_enterprise"):
-        opened(NAME)
-    assert "little: its weights are not those of bf16, so they take the memory that they took" in caplog.text
+        opened(NAME, model=model)
+    assert "single: its weights are not those of bf16, so they take the memory that they took" in caplog.text
+    assert "(--weights bf16 rounds them)" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "tunesmith_enterprise"):
+        plain, packed = opened(model=model, weights="bf16"), opened(NAME, model=model, weights="bf16")
+    assert "bf16" not in caplog.text
+    one, other = (engine.submit(ask(PROMPT)).result(60).choices for engine in (plain, packed))
+    assert one == other
 
 
 def test_eight_bits_stay_eight_bits(

@@ -69,7 +69,11 @@ class CompiledDecode(Acceleration):
             was, now = self._packing.before / 1e6, self._packing.behind / 1e6
             _log.info("%s: weights of %.0f MB take %.0f MB", opening.name, was, now)
         elif decoder.weights != "int8":
-            _log.warning("%s: its weights are not those of bf16, so they take the memory that they took", opening.name)
+            _log.warning(
+                "%s: its weights are not those of bf16, so they take the memory that they took "
+                "(--weights bf16 rounds them)",
+                opening.name,
+            )
         if steps < 2:
             level = logging.INFO if self._packing.before else logging.WARNING  # then nothing is gained
             _log.log(level, "%s: a step takes %.0f ms; a chain would keep others waiting", opening.name, seconds * 1e3)
