@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Read by torch, tokenizers and huggingface_hub when they are first imported, hence before any fixture runs.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores; more threads only fight
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a test asks for two, the one that waits takes no core
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # forking after its threads have started prints a warning per test
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".pytest_cache" / "compiled"))  # compiled once, not by each test
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -40,6 +42,17 @@ LONG = (
     ),
 )
 """Where the longest tests are, as their ids begin."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Importing all tests and libraries makes a million objects that stay: nobody need look for garbage among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # behind pytest's own order, which brings together what shares a fixture

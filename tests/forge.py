@@ -31,9 +31,7 @@ STAND_IN = """#!{python} -SE
 import json, os, signal, socket, struct, sys
 ENDS = [one for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT) if signal.getsignal(one) != signal.SIG_IGN]
 signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
-passed = []
 def pass_on(number, frame):
-    passed.append(number)
     os.kill(fork, number)
 with socket.socket(socket.AF_UNIX) as line:
     line.connect({address!r})
@@ -44,25 +42,31 @@ with socket.socket(socket.AF_UNIX) as line:
     for number in ENDS:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
-    answer = line.recv(1)
-if passed and not answer:
-    signal.signal(passed[-1], signal.SIG_DFL)
-    os.kill(os.getpid(), passed[-1])
-sys.exit(answer[0] if answer else 70)
+    answer = line.recv(4, socket.MSG_WAITALL)
+code = struct.unpack("!i", answer)[0] if answer else 70
+if code < 0:
+    if -code in ENDS:
+        signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+sys.exit(code)
 """
 
 
 COMMANDS = {one.name: one for one in entry_points(group="console_scripts") if one.name.startswith("tunesmith")}
 """Ours, as far as they are installed."""
-PYTHON = "forked-python"
-"""Takes ``-c PROGRAM``, ``-m MODULE``, or a file, and arguments; nothing else that Python takes."""
+PYTHON, ALIAS = "forked-python", "python"
+"""Takes ``-c PROGRAM``, ``-m MODULE``, or a file, and arguments; nothing else that Python takes.
+
+The second name is for shells that find the folder on their PATH: what they call ``python`` is a fork too.
+"""
 
 
 class Forge:
     """Uses the warm process of a folder, or starts it; the folder holds ``PYTHON`` and our commands, which use it too.
 
-    Signals that ask one of them to end are passed on to its fork. SIGKILL cannot be: what is to be killed needs the
-    real command, and so does what looks at its own process group or terminal.
+    Signals that ask one of them to end are passed on to its fork, and it ends as its fork does, by a signal too.
+    SIGKILL cannot be passed on: what is to be killed from outside needs the real command, and so does what looks at its
+    own process group or terminal.
 
     Args:
         folder: of all that share the process; it lasts as long as one of them is there. Its path must be short enough
@@ -81,7 +85,7 @@ class Forge:
         assert self._stay is not None, "the warm process did not come up"
 
     def _start(self, address: str) -> None:
-        for name in (*COMMANDS, PYTHON):
+        for name in (*COMMANDS, PYTHON, ALIAS):
             command = self.folder / name
             command.write_text(STAND_IN.format(python=sys.executable, address=address))
             command.chmod(0o755)
@@ -148,9 +152,13 @@ def serve(folder: Path) -> None:
     get_checkpoint_conversion_mapping("llama")
     bf16_speedup()  # on one thread, as everything before a fork must be
     page_environment().get_template("report.html.j2")
-    mains = {name: entry.load() for name, entry in COMMANDS.items()} | {PYTHON: main}
+    mains = {name: entry.load() for name, entry in COMMANDS.items()} | dict.fromkeys((PYTHON, ALIAS), main)
     del peft, pa, sklearn, torch, transformers, AutoModelForCausalLM, AutoModelForSequenceClassification, tunesmith
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the forks ended: they say it themselves
+    told, tell = socket.socketpair()  # a byte for every fork that has ended
+    tell.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
+    lines: dict[int, socket.socket] = {}
     with socket.socket(socket.AF_UNIX) as door, socket.socket(socket.AF_UNIX) as stays:
         for one, name in ((door, "line"), (stays, "stay")):
             (folder / name).unlink(missing_ok=True)  # of one that is over
@@ -162,7 +170,10 @@ def serve(folder: Path) -> None:
         kept = [stays.accept()[0]]
         kept[0].sendall(b"1")
         while kept:
-            heard = select.select([door, stays, *kept], [], [])[0]
+            heard = select.select([door, stays, told, *kept], [], [])[0]
+            if told in heard:
+                told.recv(4096)
+                say_how_they_ended(lines)
             kept = [one for one in kept if one not in heard]  # they say nothing: one that is heard of has ended
             if stays in heard:
                 kept.append(stays.accept()[0])
@@ -170,16 +181,28 @@ def serve(folder: Path) -> None:
             if door not in heard:
                 continue
             line, _ = door.accept()
-            if os.fork() == 0:
-                for one in (door, stays, *kept):
+            fork = os.fork()
+            if fork == 0:
+                signal.set_wakeup_fd(-1)
+                for one in (door, stays, told, tell, *kept, *lines.values()):
                     one.close()
                 code = 70
                 try:
                     code = run(line, mains)
                 finally:
-                    line.sendall(bytes([code]))
                     os._exit(code)
-            line.close()
+            lines[fork] = line
+
+
+def say_how_they_ended(lines: dict[int, socket.socket]) -> None:
+    """To whoever waits for one of the forks: its exit status, below zero for the signal that ended it."""
+    for fork, line in list(lines.items()):
+        ended, status = os.waitpid(fork, os.WNOHANG)
+        if not ended:
+            continue
+        with contextlib.suppress(OSError):  # whoever waited was killed
+            line.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
+        lines.pop(fork).close()
 
 
 def run(line: socket.socket, mains: Mapping[str, Callable[[], int]]) -> int:
@@ -206,22 +229,24 @@ def run(line: socket.socket, mains: Mapping[str, Callable[[], int]]) -> int:
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     command, *arguments = order["argv"]
+    python = Path(command).name in (PYTHON, ALIAS)
     code = 0
     try:
-        if Path(command).name == PYTHON and arguments[0] == "-c":
+        if python and arguments[0] == "-c":
             sys.argv = ["-c", *arguments[2:]]
             sys.path.insert(0, "")
             exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
-        elif Path(command).name == PYTHON and arguments[0] != "-m":
+        elif python and arguments[0] != "-m":
             sys.executable = command  # a program that starts Python again gets a fork again
             sys.argv = arguments
             sys.path.insert(0, str(Path(arguments[0]).parent))
             runpy.run_path(arguments[0], run_name="__main__")
-        elif Path(command).name == PYTHON and arguments[1] != "tunesmith_cli":
+        elif python and arguments[1] != "tunesmith_cli":
             sys.argv = arguments[1:]
+            sys.path.insert(0, os.getcwd())
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         else:
-            sys.argv = [command, *arguments[2 if Path(command).name == PYTHON else 0 :]]
+            sys.argv = [command, *arguments[2 if python else 0 :]]
             code = mains[Path(command).name]()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

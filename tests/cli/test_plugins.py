@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forge import Forge
 
 GOOD = """
 from tunesmith.plugin import CommandSpec, hookimpl
@@ -53,10 +54,14 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def conditions(site: Path, limit: str = "good,bad") -> dict[str, str]:
+    """Variables with which a process finds these plugins and no others."""
+    return {**os.environ, "PYTHONPATH": str(site), "TUNESMITH_PLUGINS": limit}
+
+
 def tunesmith(site: Path, *args: str, limit: str = "good,bad") -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(site), "TUNESMITH_PLUGINS": limit}
     command = [sys.executable, "-m", "tunesmith_cli", *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=conditions(site, limit))
 
 
 def test_help_shows_plugin_commands_and_says_what_is_broken(site: Path) -> None:
@@ -174,8 +179,8 @@ def test_lists_say_that_a_broken_plugin_may_be_missing_from_them(site: Path) -> 
     assert "the plugin bad is not usable" in done.stderr
 
 
-def test_doctor_fails_when_a_plugin_is_broken(site: Path) -> None:
-    done = tunesmith(site, "doctor", "--json")
+def test_doctor_fails_when_a_plugin_is_broken(site: Path, forge: Forge) -> None:
+    done = forge.tunesmith("doctor", "--json", env=conditions(site))
     report = json.loads(done.stdout)
     assert done.returncode == 2
     assert report["ok"] is False

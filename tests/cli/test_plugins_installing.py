@@ -34,6 +34,7 @@ class Environment:
     def tunesmith(self, *args: str, limit: str = "ini,loop") -> subprocess.CompletedProcess[str]:
         environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         environ |= {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "TUNESMITH_PLUGINS": limit}
+        environ |= {"PIP_NO_WARN_CONFLICTS": "1"}  # among the packages that it sees of this environment, some hundred
         environ |= {"XDG_CONFIG_HOME": str(self.config), "PATH": os.defpath}
         command = [self.python, "-m", "tunesmith_cli", *args]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environ)

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from forge import PYTHON
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 httpx = pytest.importorskip("httpx2", reason="needs the extra test")
@@ -127,10 +128,13 @@ def test_without_the_extra_the_error_names_it(opened, monkeypatch, capsys):
     assert "missing: fastapi, uvicorn, prometheus_client" in told
 
 
-def test_it_serves_and_a_taken_port_is_explained():
+def test_it_serves_and_a_taken_port_is_explained(forge):
+    def heed():  # whoever started the tests in the background may have them, and their children, ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ECHO), *sys.path])}
-    command = [sys.executable, "-c", PROGRAM, "serve", "tiny", "--port"]
-    child = subprocess.Popen([*command, "0"], stderr=subprocess.PIPE, text=True, env=environment)
+    command = [str(forge.folder / PYTHON), "-c", PROGRAM, "serve", "tiny", "--port"]
+    child = subprocess.Popen([*command, "0"], stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed)
     lines = queue.Queue()
     threading.Thread(target=lambda: [lines.put(line) for line in child.stderr], daemon=True).start()
     try:
@@ -149,6 +153,6 @@ def test_it_serves_and_a_taken_port_is_explained():
         child.send_signal(signal.SIGINT)
         assert child.wait(10) == 0
     finally:
-        child.kill()
+        child.terminate()  # passed on; killed, it would leave its fork behind
         child.wait()
         child.stderr.close()

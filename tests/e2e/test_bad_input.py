@@ -5,8 +5,6 @@
 import json
 import math
 import os
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -294,21 +292,10 @@ def test_a_disk_that_fills_up_during_a_later_checkpoint_costs_nothing_but_that_o
     assert [record["step"] for record in resumed.metrics() if record["kind"] == "step"] == [1, 2, 3]
 
 
-def test_the_command_prints_one_short_block_and_no_traceback(tmp_path):
-    command = [sys.executable, "-m", "tunesmith_cli", "train", "--task", "text-classification"]
-    command += [
-        "--model",
-        "tunesmith/tiny",
-        "--train",
-        "none.csv",
-        "--text",
-        "text",
-        "--label",
-        "label",
-        "--out",
-        "run",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+def test_the_command_prints_one_short_block_and_no_traceback(tmp_path, forge):
+    command = ["train", "--task", "text-classification", "--model", "tunesmith/tiny", "--train", "none.csv"]
+    command += ["--text", "text", "--label", "label", "--out", "run"]
+    done = forge.tunesmith(*command, cwd=tmp_path)
     assert done.returncode == 2
     assert "none.csv" in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from forge import Forge
 
 from tunesmith import Recipe
 from tunesmith.testing import tiny_bert, tiny_llama
@@ -48,11 +49,12 @@ def tunesmith(*args: object, cwd: Path, stdin: str = "") -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
-def process(*args: object, cwd: Path, program: Sequence[str] = ("-m", "tunesmith_cli")) -> "subprocess.Popen[str]":
-    """The program as it is installed, in a process of its own."""
-    command = [sys.executable, *program, *map(str, args)]
+def process(*command: object, cwd: Path, heed: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
+    """A process of its own."""
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        [str(part) for part in command], cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed
+    )
 
 
 def ok(done: Done) -> str:
@@ -155,7 +157,7 @@ def test_predict_answers_files_pipes_and_texts_alike(place: Path, classifier: Pa
 
 
 def test_predict_answers_each_line_of_a_pipe_before_the_next_and_dies_quietly(place: Path, classifier: Path) -> None:
-    running = process("predict", classifier, cwd=place)
+    running = process(sys.executable, "-m", "tunesmith_cli", "predict", classifier, cwd=place)  # as it is installed
     assert running.stdin is not None
     assert running.stdout is not None
     assert running.stderr is not None
@@ -275,9 +277,13 @@ def test_quiet_prints_the_result_only(place: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_saves_and_resume_goes_on(place: Path) -> None:
+def test_ctrl_c_saves_and_resume_goes_on(place: Path, forge: Forge) -> None:
+    def heed() -> None:  # whoever started the tests in the background may have them, and their children, ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     sets = ["--set", "train.epochs=400", "--set", "train.tokens_per_batch=64"]
-    running = process("train", *FLAGS, "--out", "runs/stopped", *sets, cwd=place)
+    command = [forge.folder / "tunesmith", "train", *FLAGS, "--out", "runs/stopped", *sets]
+    running = process(*command, cwd=place, heed=heed)
     steps = place / "runs/stopped/metrics.jsonl"
     deadline = time.monotonic() + 60
     while not (steps.exists() and '"step"' in steps.read_text(encoding="utf-8")) and time.monotonic() < deadline:
@@ -293,11 +299,11 @@ def test_ctrl_c_saves_and_resume_goes_on(place: Path) -> None:
     assert {run["status"] for run in listed if run["path"] == "runs/stopped"} == {"interrupted"}
 
 
-def test_a_stopped_run_ends_like_one_that_was_not(place: Path) -> None:
+def test_a_stopped_run_ends_like_one_that_was_not(place: Path, forge: Forge) -> None:
     sets = ["--set", "train.max_steps=4", "--set", "train.save_every=2"]
     ok(tunesmith("train", *FLAGS, "--out", "runs/whole", *sets, cwd=place))
-    killed = process("train", *FLAGS, "--out", "runs/killed", *sets, cwd=place, program=["-c", KILLED_AT_STEP_3])
-    killed.communicate(timeout=120)
+    command = ["-c", KILLED_AT_STEP_3, "train", *FLAGS, "--out", "runs/killed", *sets]
+    killed = forge.python(*command, cwd=place, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     ok(tunesmith("train", "--resume", "runs/killed", cwd=place))
     weights = [(place / run / "model/model.safetensors").read_bytes() for run in ("runs/whole", "runs/killed")]
