@@ -47,6 +47,11 @@ def test_every_command_of_the_page_is_run_here() -> None:
     assert commands() == [command for job in JOBS for command in job]
 
 
+def _heed_ctrl_c() -> None:
+    """Whoever started the tests in the background may have them, and what they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Reader:
     """Who types the commands. All processes are forks, for the time."""
 
@@ -63,7 +68,7 @@ class Reader:
         before = self.steps()
         process = subprocess.Popen(
             [*self._program, *words], cwd=self.folder, env=self._environ, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
         try:
             while stops and self.steps() == before:
