@@ -28,6 +28,7 @@ from typing import Any
 from licensed_copy import use_licensed_copy
 from report import machine, save, table
 from serve_decode import PROMPT, SHAPES, make_model
+from turns import turn_about
 
 PYTORCH, CORE, FASTER = "steps in PyTorch", "the core", "with compiled-decode"
 
@@ -77,21 +78,7 @@ def measured(options: argparse.Namespace, folder: Path) -> dict[str, list[float]
         CORE: opened(model, options.weights, ()),
         FASTER: opened(model, options.weights, ("enterprise/compiled-decode",)),
     }
-    rates: dict[str, list[float]] = {name: [] for name in engines}
-    try:
-        for turn in range(options.turns + 1):
-            answers = {}
-            for name, engine in engines.items():
-                rate, answers[name] = answered(engine, options.tokens)
-                time.sleep(0.05)  # threads that look for more work fall asleep
-                if turn:  # caches fill in the first
-                    rates[name].append(rate)
-            if answers[CORE] != answers[FASTER]:
-                raise AssertionError("compiled-decode gave another answer than the core")
-    finally:
-        for engine in engines.values():
-            engine.close()
-    return rates
+    return turn_about(engines, options.turns, lambda engine: answered(engine, options.tokens), (CORE, FASTER))
 
 
 def main() -> None:

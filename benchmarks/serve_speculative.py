@@ -37,6 +37,7 @@ from typing import Any
 from licensed_copy import use_licensed_copy
 from report import machine, save, table
 from serve_decode import SHAPES, make_model
+from turns import turn_about
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, OTHER = "explanation/architecture.md", "explanation/calibration.md"
@@ -165,22 +166,8 @@ def measured(options: argparse.Namespace, folder: Path) -> dict[str, list[Figure
         AssertionError: with speculation another answer was given.
     """
     engines = opened(options, options.model or make_model(options.shape, folder / "model"))
-    figures: dict[str, list[Figures]] = {name: [] for name in engines}
-    try:
-        request = requested(options, engines)
-        for turn in range(options.turns + 1):
-            answers = {}
-            for name, engine in engines.items():
-                found, answers[name] = answered(engine, request, options.streams)
-                time.sleep(0.05)  # threads that look for more work fall asleep
-                if turn:  # caches fill in the first
-                    figures[name].append(found)
-            if answers[CORE] != answers[FASTER]:
-                raise AssertionError("speculation gave another answer than the core")
-    finally:
-        for engine in engines.values():
-            engine.close()
-    return figures
+    request = requested(options, engines)
+    return turn_about(engines, options.turns, lambda engine: answered(engine, request, options.streams), (CORE, FASTER))
 
 
 def main() -> None:

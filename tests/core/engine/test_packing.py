@@ -50,18 +50,23 @@ def steps(decoder: CompiledDecoder) -> list[torch.Tensor]:
     return made
 
 
+def assert_alike(*decoders: CompiledDecoder) -> None:
+    """The logits of both are the same to the last bit; they are closed."""
+    try:
+        for expected, got in zip(*map(steps, decoders), strict=True):
+            assert torch.equal(expected, got)
+    finally:
+        for decoder in decoders:
+            decoder.close()
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("stored", ["fp32", "bf16", "fp16"])
 def test_the_same_bits_as_without(stored: Stored, threads: int) -> None:
     decoder, packing = decoder_of(torch.bfloat16 if stored == "bf16" else torch.float32), TurnedAround()
     plain = CompiledDecoder(decoder, stored, threads=threads)
     packed = CompiledDecoder(decoder, stored, threads=threads, packing=packing)
-    try:
-        for expected, got in zip(steps(plain), steps(packed), strict=True):
-            assert torch.equal(expected, got)
-    finally:
-        plain.close()
-        packed.close()
+    assert_alike(plain, packed)
     assert len(packing.taken) == len(decoder.linear)
 
 
@@ -84,12 +89,7 @@ def test_layers_that_it_leaves_stay_as_they_are() -> None:
     decoder, packing = decoder_of(), TurnedAround(most=48)
     plain, packed = CompiledDecoder(decoder, "fp16"), CompiledDecoder(decoder, "fp16", packing=packing)
     assert 0 < len(packing.taken) < len(decoder.linear)
-    try:
-        for expected, got in zip(steps(plain), steps(packed), strict=True):
-            assert torch.equal(expected, got)
-    finally:
-        plain.close()
-        packed.close()
+    assert_alike(plain, packed)
 
 
 def test_eight_bits_have_no_other_form() -> None:
